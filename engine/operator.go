@@ -1,0 +1,448 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/heddlehq/heddle/workflows"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// pause keeps new work from starting. What runs may finish; its result is kept and followed
+// when the job is resumed.
+func (s *step) pause() error {
+	if s.job.Status != Running {
+		return conflict("job %s is %s; only a running job can be paused", s.job.ID, s.job.Status)
+	}
+	why := "paused"
+	if s.ev.By != "" {
+		why = "paused by " + s.ev.By
+	}
+	s.hold(Paused, why)
+	s.controlChildren("pause")
+	s.announce("jobPause")
+	return nil
+}
+
+// resume catches up: results that came in are followed, tasks that were due start, timers
+// that ran out ring.
+func (s *step) resume() error {
+	if !s.job.held() {
+		return conflict("job %s is %s; only a paused or blocked job can be resumed", s.job.ID, s.job.Status)
+	}
+	for i, t := range s.job.Tasks {
+		if t.Status == TaskBlocked && t.Approved == "" {
+			if s.job.Status == BlockedJ {
+				return conflict("task %q is blocked and must be approved first", s.id(i))
+			}
+			s.hold(BlockedJ, "task \""+s.id(i)+"\" is blocked")
+			return nil
+		}
+	}
+	s.job.Status = Running
+	s.job.HeldAt, s.job.HeldBy = 0, ""
+	held := s.job.Held
+	s.job.Held = nil
+	s.controlChildren("resume")
+	s.announce("jobResume")
+	for _, i := range held {
+		if s.job.Tasks[i].Status.Finished() {
+			s.follow(i)
+		}
+	}
+	// While the job was held, decisions may have been taken back by repairs: look at all.
+	for i, t := range s.job.Tasks {
+		if t.Status.Finished() || t.Never {
+			s.queue = append(s.queue, i)
+		}
+	}
+	for i, t := range s.job.Tasks {
+		switch t.Status {
+		case TaskReady:
+			s.start(i)
+		case TaskBlocked:
+			t := s.edit(i)
+			t.Mode = "force"
+			t.Retries = 0
+			s.start(i)
+		}
+	}
+	s.ring()
+	return nil
+}
+
+func (s *step) controlChildren(act string) {
+	for i := range s.job.Tasks {
+		if s.m.nodes[i].kind == kindChildJob {
+			s.stopWork(i, act)
+		}
+	}
+	if s.job.Handling {
+		s.send(Effect{Type: ControlChild, Child: ChildID(s.job.ID, workflows.ErrorHandlerID, 1, -1), Act: act})
+	}
+}
+
+// cancel ends the job: at once, or gracefully after what runs has finished.
+func (s *step) cancel() error {
+	if s.job.Status == Canceling && s.ev.Graceful {
+		return ErrStale
+	}
+	if s.job.Handling {
+		s.job.Handling = false
+		s.send(Effect{Type: ControlChild, Child: ChildID(s.job.ID, workflows.ErrorHandlerID, 1, -1), Act: "cancel"})
+	}
+	for i, t := range s.job.Tasks {
+		if !t.Status.Active() {
+			continue
+		}
+		kind := s.m.nodes[i].kind
+		if s.ev.Graceful && t.Status == TaskRunning && t.Pending == nil && (kind == kindPlain || kind == kindChildJob) {
+			if kind == kindChildJob {
+				s.stopWork(i, "cancel-graceful")
+			}
+			continue
+		}
+		s.abort(i)
+	}
+	s.job.Status = Canceling
+	s.job.HeldAt, s.job.HeldBy = 0, ""
+	return nil
+}
+
+// canceled makes a cancel final once nothing runs any more.
+func (s *step) canceled() {
+	if !s.anyActive() {
+		s.finish(Canceled, "jobCancel")
+	}
+}
+
+func (s *step) patch() error {
+	if !s.ev.Variables.IsObject() {
+		return conflict("the variables to change must be an object")
+	}
+	for name, v := range s.ev.Variables.Members() {
+		s.setVariable(name, v)
+	}
+	return nil
+}
+
+func (s *step) access() error {
+	if s.ev.Groups != nil {
+		s.job.Groups = s.ev.Groups
+	}
+	if s.ev.Watchers != nil {
+		s.job.Watchers = s.ev.Watchers
+	}
+	return nil
+}
+
+// repairable refuses repairs of a job that is being canceled or handled.
+func (s *step) repairable() error {
+	if s.job.Status == Canceling {
+		return conflict("job %s is being canceled", s.job.ID)
+	}
+	if s.job.Handling {
+		return conflict("the error handler of job %s is at work", s.job.ID)
+	}
+	return nil
+}
+
+// taken tells whether a transition out of i for its finish state led to a task that ran.
+func (s *step) taken(i int) bool {
+	state := finishState(s.job.Tasks[i])
+	return slices.ContainsFunc(s.m.nodes[i].out, func(e edge) bool {
+		return e.state == state && s.job.Tasks[e.node].Status != TaskIdle
+	})
+}
+
+// retryTask runs a failed task again, with completed work kept.
+func (s *step) retryTask(i int) error {
+	if err := s.repairable(); err != nil {
+		return err
+	}
+	t := s.job.Tasks[i]
+	switch {
+	case t.Status != TaskError:
+		return conflict("task %q is not in error, so there is nothing to retry", s.id(i))
+	case s.taken(i):
+		return conflict("the job went on from task %q by its error transition; revert to it instead", s.id(i))
+	}
+	if s.ev.Variables.IsObject() {
+		if err := s.patch(); err != nil {
+			return err
+		}
+	}
+	s.fixed()
+	s.resolved(s.id(i))
+	s.reopen(i)
+	s.undecide(i)
+	s.unhold(i)
+	t = s.edit(i)
+	t.Retries = 0
+	if s.m.nodes[i].kind == kindChildJob && t.Loop != nil && t.Incoming.Get("loopType").Text() != "" && s.job.Status == Running {
+		s.retryElements(i)
+		return nil
+	}
+	t.Loop = nil
+	s.start(i)
+	return nil
+}
+
+// retryElements runs only those elements of a loop again that did not complete.
+func (s *step) retryElements(i int) {
+	t := s.edit(i)
+	incoming, loop := t.Incoming, t.Loop.again()
+	t.Iteration++
+	t.Status, t.Incoming, t.Loop = TaskRunning, incoming, loop
+	t.StartedAt, t.EndedAt, t.Error, t.Outgoing = s.at, 0, value.Absent, value.Absent
+	s.dispatch(i)
+	if s.job.Tasks[i].Status == TaskRunning {
+		s.note(i)
+	}
+}
+
+// unhold forgets that task i waits to be followed.
+func (s *step) unhold(i int) {
+	if s.isHeld(i) {
+		s.job.Held = slices.DeleteFunc(slices.Clone(s.job.Held), func(h int) bool { return h == i })
+	}
+}
+
+// continueFrom goes on from a task with its last finish state, as if it had just finished;
+// a task that never ran is run.
+func (s *step) continueFrom(i int) error {
+	if err := s.repairable(); err != nil {
+		return err
+	}
+	t := s.job.Tasks[i]
+	if t.Status.Active() {
+		return conflict("task %q is still at work", s.id(i))
+	}
+	if t.Iteration == 0 || !t.Status.Finished() {
+		s.fixed()
+		s.reopen(i)
+		s.undecide(i)
+		s.edit(i).Never = false
+		s.start(i)
+		return nil
+	}
+	state := finishState(t)
+	var next []int
+	for _, e := range s.m.nodes[i].out {
+		if e.state == state && !s.job.Tasks[e.node].Status.Active() {
+			next = append(next, e.node)
+		}
+	}
+	if len(next) == 0 {
+		return conflict("task %q finished with %s and has no transition for it; retry it, skip it or complete it with a result", s.id(i), state)
+	}
+	s.fixed()
+	s.resolved(s.id(i))
+	s.reopen(i)
+	s.unhold(i)
+	for _, to := range next {
+		if to == s.m.end {
+			s.undecide(i)
+			s.queue = append(s.queue, i)
+			continue
+		}
+		s.reset(to)
+		s.start(to)
+	}
+	return nil
+}
+
+// revertTo jumps back to a task that finished, drawn transition or not.
+func (s *step) revertTo(i int) error {
+	if err := s.repairable(); err != nil {
+		return err
+	}
+	to, ok := s.m.index[s.ev.To]
+	if !ok || s.m.nodes[to].kind == kindStart || s.m.nodes[to].kind == kindEnd {
+		return &Unknown{s.ev.To}
+	}
+	switch {
+	case s.job.Status == Running:
+		return conflict("job %s is running; pause it before reverting", s.job.ID)
+	case !s.job.Tasks[to].Status.Finished():
+		return conflict("task %q has not finished, so the job cannot go back to it", s.ev.To)
+	case !slices.Contains(s.m.downstream(to), i):
+		return conflict("task %q does not lead to task %q", s.ev.To, s.ev.Task)
+	}
+	s.fixed()
+	down := s.m.downstream(to)
+	ids := make([]string, len(down))
+	for k, d := range down {
+		ids[k] = s.id(d)
+	}
+	s.resolved(ids...)
+	s.job.Reverts++
+	s.resetTasks(down)
+	s.reopen(to)
+	s.undecide(to)
+	s.start(to)
+	return nil
+}
+
+// skip lets a task succeed without work: now, or when its turn comes.
+func (s *step) skip(i int) error {
+	if err := s.repairable(); err != nil {
+		return err
+	}
+	t := s.job.Tasks[i]
+	if t.Status == TaskIdle && !t.Never {
+		if t.Skip {
+			return ErrStale
+		}
+		s.edit(i).Skip = true
+		s.warn(s.id(i), s.m.nodes[i].task.Name, "The task will be skipped, as "+s.who()+" ordered.")
+		return nil
+	}
+	return s.give(i, Outcome{State: workflows.Success, Outgoing: value.Object()}, "The task was skipped by "+s.who()+".")
+}
+
+// completeTask takes a result from an operator.
+func (s *step) completeTask(i int) error {
+	if err := s.repairable(); err != nil {
+		return err
+	}
+	o := s.ev.Outcome
+	o.Delay, o.Writes, o.Counters = 0, nil, nil
+	return s.give(i, o, "The task was given its result by "+s.who()+".")
+}
+
+func (s *step) who() string {
+	if s.ev.By == "" {
+		return "an operator"
+	}
+	return s.ev.By
+}
+
+// give ends an active or failed task with a given outcome.
+func (s *step) give(i int, o Outcome, note string) error {
+	t := s.job.Tasks[i]
+	if !t.Status.Active() && t.Status != TaskError {
+		return conflict("task %q is neither at work nor in error", s.id(i))
+	}
+	if t.Status == TaskError && s.taken(i) {
+		return conflict("the job went on from task %q by its error transition; revert to it instead", s.id(i))
+	}
+	if o.State == workflows.Blocked {
+		return conflict("a given result must be success, failure or error")
+	}
+	if t.Status == TaskError {
+		s.fixed()
+		s.resolved(s.id(i))
+		s.reopen(i)
+		s.undecide(i)
+		s.unhold(i)
+	}
+	blocked := t.Status == TaskBlocked
+	s.stopWork(i, "cancel")
+	t = s.edit(i)
+	if t.Iteration == 0 {
+		t.Iteration, t.StartedAt = 1, s.at
+	}
+	t.Retries, t.Status = retriesSpent(s.m.nodes[i].task), TaskRunning
+	s.warn(s.id(i), s.m.nodes[i].task.Name, note)
+	s.end(i, o)
+	if blocked && s.job.Status == BlockedJ && !s.anyBlocked() {
+		return s.resume()
+	}
+	return nil
+}
+
+// retriesSpent makes a given result final: no retry follows it.
+func retriesSpent(t *workflows.Task) int {
+	if t.Retry == nil {
+		return 0
+	}
+	return t.Retry.Limit
+}
+
+func (s *step) anyBlocked() bool {
+	return slices.ContainsFunc(s.job.Tasks, func(t *TaskState) bool { return t.Status == TaskBlocked })
+}
+
+// approve accepts what blocked a task; a repair also resumes the job.
+func (s *step) approve(i int) error {
+	t := s.job.Tasks[i]
+	if t.Status != TaskBlocked {
+		return conflict("task %q is not blocked", s.id(i))
+	}
+	if t.Approved != "" && s.ev.Type == TaskApproved {
+		return ErrStale
+	}
+	s.edit(i).Approved = s.who()
+	s.note(i)
+	if s.ev.Type == TaskRepaired {
+		return s.resume()
+	}
+	return nil
+}
+
+// alive takes a worker's sign of life.
+func (s *step) alive(i int) error {
+	t, err := s.current(i, TaskRunning)
+	if err != nil {
+		return err
+	}
+	if t.Pending != nil || s.ev.Type == TaskStarted && t.Worker == s.ev.Worker && t.Worker != "" {
+		return ErrStale
+	}
+	t = s.edit(i)
+	t.AliveAt = s.at
+	if s.ev.Worker != "" {
+		t.Worker = s.ev.Worker
+	}
+	if s.ev.Type == TaskProgressed {
+		t.Percent, t.Text = s.ev.Percent, s.ev.Text
+	}
+	s.dropTimers(s.id(i), TimerQueue)
+	s.note(i)
+	return nil
+}
+
+// own changes who works on a manual task.
+func (s *step) own(i int) error {
+	t, err := s.current(i, TaskRunning)
+	if err != nil {
+		return conflict("task %q is not waiting for a person", s.id(i))
+	}
+	if s.m.nodes[i].kind != kindManual {
+		return conflict("task %q is not a manual task", s.id(i))
+	}
+	owner := s.ev.By
+	switch s.ev.Type {
+	case TaskClaimed:
+		if t.Owner == owner {
+			return ErrStale
+		}
+		if t.Owner != "" {
+			return conflict("task %q is claimed by %s", s.id(i), t.Owner)
+		}
+	case TaskAssigned:
+		owner = s.ev.Owner
+	case TaskReleased:
+		if t.Owner == "" {
+			return ErrStale
+		}
+		owner = ""
+	}
+	t = s.edit(i)
+	t.Owner, t.ClaimedAt = owner, s.at
+	if owner == "" {
+		t.ClaimedAt = 0
+	}
+	s.note(i)
+	return nil
+}
+
+// received ends an eventListenerJob with the payload it waited for.
+func (s *step) received(i int) error {
+	t, err := s.current(i, TaskRunning)
+	if err != nil || !t.Subscribed {
+		return ErrStale
+	}
+	s.end(i, Succeed("result", s.ev.Variables))
+	return nil
+}

@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// revert jumps back from task i to task to: what lies downstream of the target is reset and
+// the target starts anew. Job variables stay as they are.
+func (s *step) revert(i, to int) {
+	s.job.Reverts++
+	if limit := s.m.limits.Reverts; limit > 0 && s.job.Reverts > limit {
+		s.fail("job", "", value.String(fmt.Sprintf("Task %q would jump back once more, but the limit of %d reverts in one job is reached.", s.id(i), limit)))
+		s.stop()
+		return
+	}
+	s.reset(to)
+	s.start(to)
+}
+
+// stop ends all work and leaves the job in error, to be repaired by hand.
+func (s *step) stop() {
+	for i, t := range s.job.Tasks {
+		if t.Status.Active() {
+			s.abort(i)
+		}
+	}
+	s.queue = nil
+	s.job.Timers = slices.DeleteFunc(slices.Clone(s.job.Timers), func(t Timer) bool { return t.Task != "" })
+	s.job.Status = Errored
+	s.announce("jobError")
+	s.tellParent()
+}
+
+// reset forgets the state of everything downstream of task to.
+func (s *step) reset(to int) {
+	s.resetTasks(s.m.downstream(to))
+}
+
+func (s *step) resetTasks(tasks []int) {
+	for _, i := range tasks {
+		t := s.job.Tasks[i]
+		if t.Status == TaskIdle && !t.Never && t.Retries == 0 {
+			continue
+		}
+		if t.Status.Active() {
+			s.abort(i)
+		}
+		owner := s.job.Tasks[i].Owner
+		*s.edit(i) = TaskState{Iteration: t.Iteration, Owner: owner, Skip: t.Skip}
+	}
+	isReset := func(i int) bool { return slices.Contains(tasks, i) }
+	if slices.ContainsFunc(s.job.Held, isReset) {
+		s.job.Held = slices.DeleteFunc(slices.Clone(s.job.Held), isReset)
+	}
+	s.queue = slices.DeleteFunc(s.queue, isReset)
+}

@@ -1,0 +1,230 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/heddlehq/heddle/workflows"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// decision is what a task's standard edges into it say.
+type decision uint8
+
+const (
+	undecided decision = iota
+	chosen             // every edge decided, at least one chosen
+	refused            // every edge decided, none chosen
+)
+
+// finishState is the state of a finished task.
+func finishState(t *TaskState) workflows.FinishState {
+	switch t.Status {
+	case TaskComplete:
+		return workflows.Success
+	case TaskFailure:
+		return workflows.Failure
+	case TaskError:
+		return workflows.Failed
+	}
+	return ""
+}
+
+// isHeld tells whether i finished while the job was held: its choice does not count yet.
+func (s *step) isHeld(i int) bool {
+	for _, h := range s.job.Held {
+		if h == i {
+			return true
+		}
+	}
+	return false
+}
+
+// decide applies the join rule: a task runs when every predecessor is decided and at least
+// one chose it.
+func (s *step) decide(i int) decision {
+	d := refused
+	for _, e := range s.m.nodes[i].in {
+		p := s.job.Tasks[e.node]
+		switch {
+		case p.Never:
+		case p.Status == TaskCanceled:
+		case !p.Status.Finished() || len(s.job.Held) > 0 && s.isHeld(e.node):
+			return undecided
+		case finishState(p) == e.state:
+			d = chosen
+		}
+	}
+	return d
+}
+
+// settle follows every decision that is due until nothing moves, then looks whether loops go
+// on and whether the job has ended.
+func (s *step) settle() {
+	for s.job.Status == Running || s.job.Status == Canceling {
+		s.drain()
+		if s.job.Status == Canceling {
+			s.canceled()
+			return
+		}
+		if s.job.Status != Running || s.iterate() {
+			continue
+		}
+		s.ended()
+		if len(s.queue) == 0 {
+			return
+		}
+	}
+}
+
+// drain looks at the successors of what finished or will never run.
+func (s *step) drain() {
+	for len(s.queue) > 0 && s.job.Status == Running {
+		from := s.queue[0]
+		s.queue = s.queue[1:]
+		for _, e := range s.m.nodes[from].out {
+			s.look(e.node)
+			if s.job.Status != Running {
+				break
+			}
+		}
+	}
+	if s.job.Status != Running {
+		s.queue = nil
+	}
+}
+
+// look starts task i or declares that it never runs, if that is decided now.
+func (s *step) look(i int) {
+	t := s.job.Tasks[i]
+	if t.Status != TaskIdle || t.Never || len(s.m.nodes[i].in) == 0 {
+		return
+	}
+	switch s.decide(i) {
+	case chosen:
+		if s.m.nodes[i].kind == kindEnd {
+			s.complete()
+			return
+		}
+		s.start(i)
+	case refused:
+		s.edit(i).Never = true
+		s.queue = append(s.queue, i)
+		if l := s.m.nodes[i].loop; l >= 0 {
+			s.neverBody(i)
+		}
+	}
+}
+
+// neverBody spreads "never" over the body of a loop that never runs.
+func (s *step) neverBody(loop int) {
+	for _, b := range s.m.nodes[loop].body {
+		if t := s.job.Tasks[b]; t.Status == TaskIdle && !t.Never {
+			s.edit(b).Never = true
+		}
+	}
+}
+
+// active tells whether any of the tasks has work outstanding.
+func (s *step) active(tasks []int) bool {
+	for _, i := range tasks {
+		if s.job.Tasks[i].Status.Active() {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *step) anyActive() bool {
+	for _, t := range s.job.Tasks {
+		if t.Status.Active() {
+			return true
+		}
+	}
+	return false
+}
+
+// complete ends the job well. What still runs beside the way to the end is canceled.
+func (s *step) complete() {
+	end := s.edit(s.m.end)
+	end.Status, end.Iteration, end.StartedAt, end.EndedAt = TaskComplete, 1, s.at, s.at
+	for i, t := range s.job.Tasks {
+		if t.Status.Active() {
+			s.warn(s.id(i), s.m.nodes[i].task.Name, "The job reached its end while this task was still running; it was canceled.")
+			s.abort(i)
+		}
+	}
+	s.finish(Complete, "jobComplete")
+}
+
+// finish makes the job final.
+func (s *step) finish(status Status, topic string) {
+	s.job.Status = status
+	s.job.EndedAt = s.at
+	s.job.Timers = nil
+	s.job.Held = nil
+	s.job.HeldAt, s.job.HeldBy = 0, ""
+	s.queue = nil
+	s.announce(topic)
+	s.tellParent()
+}
+
+func (s *step) tellParent() {
+	if s.job.Parent != nil {
+		s.send(Effect{Type: NotifyParent, Parent: s.job.Parent, Child: s.job.ID, Status: s.job.Status, Variables: s.job.Variables})
+	}
+}
+
+// ended looks whether a running job can still get anywhere, and puts it in error when not.
+func (s *step) ended() {
+	if s.job.Handling || s.anyActive() {
+		return
+	}
+	if s.job.Tasks[s.m.end].Status.Finished() {
+		return
+	}
+	var ids []string
+	for _, e := range s.m.nodes[s.m.end].in {
+		ids = append(ids, s.id(e.node))
+	}
+	text := "Job has no available transitions."
+	if len(ids) > 0 {
+		text += " No path leads to the end through " + strings.Join(ids, ", ") + "."
+	}
+	s.deadEnds()
+	s.fail("job", "", value.String(text))
+	if s.handle() {
+		return
+	}
+	s.job.Status = Errored
+	s.announce("jobError")
+	s.tellParent()
+}
+
+// deadEnds warns about the tasks whose finish state had no transition.
+func (s *step) deadEnds() {
+	for i, t := range s.job.Tasks {
+		n := &s.m.nodes[i]
+		if !t.Status.Finished() || n.region >= 0 || n.kind == kindEnd {
+			continue
+		}
+		state, known := finishState(t), false
+		for _, e := range n.out {
+			known = known || e.state == state
+		}
+		if !known {
+			text := "The task finished with " + string(state) + ", for which it has no transition."
+			if !s.warned(n.task.ID, text) {
+				s.warn(n.task.ID, n.task.Name, text)
+			}
+		}
+	}
+}
+
+func (s *step) warned(task, text string) bool {
+	for _, w := range s.job.Warnings {
+		if w.Task == task && w.Message.Text() == text {
+			return true
+		}
+	}
+	return false
+}

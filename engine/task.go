@@ -1,0 +1,426 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/heddlehq/heddle/workflows"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// RunKey is the key of the order to run a task's iteration.
+func RunKey(job, task string, iteration int) string {
+	return job + "/" + task + "/" + strconv.Itoa(iteration) + "/run"
+}
+
+// start begins a new iteration of task i, or notes that it would begin when the job is held.
+func (s *step) start(i int) {
+	t := s.edit(i)
+	if s.job.Status != Running {
+		t.Status = TaskReady
+		return
+	}
+	n := &s.m.nodes[i]
+	t.Status = TaskRunning
+	t.Never = false
+	t.Iteration++
+	t.StartedAt, t.EndedAt, t.ClaimedAt, t.AliveAt = s.at, 0, 0, s.at
+	t.Owner, t.Worker, t.Text, t.Percent = "", "", "", 0
+	t.Outgoing, t.Error, t.Pending, t.Incoming = value.Absent, value.Absent, nil, value.Absent
+	if t.Retries == 0 {
+		t.FirstAt = s.at
+		t.Exhausted = false
+	}
+	if t.Skip {
+		s.end(i, Outcome{State: workflows.Success, Outgoing: value.Object()})
+		return
+	}
+	incoming, problem := s.resolve(i)
+	t.Incoming = incoming
+	if !problem.IsAbsent() {
+		s.end(i, Outcome{State: workflows.Failed, Error: problem})
+		return
+	}
+	actor, problem := s.actor(i)
+	if !problem.IsAbsent() {
+		s.end(i, Outcome{State: workflows.Failed, Error: problem})
+		return
+	}
+	switch n.kind {
+	case kindManual:
+	case kindListener:
+		t.Subscribed = true
+	case kindChildJob:
+		s.beginChildren(i)
+		if t.Status != TaskRunning {
+			return
+		}
+	case kindForEach:
+		s.beginLoop(i)
+		if t.Status != TaskRunning {
+			return
+		}
+	default:
+		s.emit(s.m.runTask(s.job, i, actor))
+		s.watch(i)
+	}
+	s.note(i)
+}
+
+// runTask is the order to run the current iteration of task i.
+func (m *Machine) runTask(job *Job, i int, actor string) Effect {
+	n, t := &m.nodes[i], job.Tasks[i]
+	e := Effect{
+		Type: RunTask, Key: RunKey(job.ID, n.task.ID, t.Iteration), Task: n.task.ID, Iteration: t.Iteration, Attempt: t.Retries + 1,
+		App: n.task.App, Method: n.task.Name, Incoming: t.Incoming, Actor: actor, Mode: t.Mode,
+	}
+	if d := n.task.Timeouts.Run; d > 0 {
+		e.Deadline = t.StartedAt + d
+	}
+	return e
+}
+
+// watch sets the timers that bound a worker's time.
+func (s *step) watch(i int) {
+	n, t := &s.m.nodes[i], s.job.Tasks[i]
+	for _, b := range []struct {
+		kind TimerKind
+		ms   int64
+	}{{TimerQueue, n.task.Timeouts.Queue}, {TimerRun, n.task.Timeouts.Run}, {TimerHeartbeat, n.task.Timeouts.Heartbeat}} {
+		if b.ms > 0 {
+			s.setTimer(Timer{Kind: b.kind, Task: n.task.ID, Iteration: t.Iteration, Due: s.at + b.ms})
+		}
+	}
+}
+
+// actor is the user a task runs as.
+func (s *step) actor(i int) (user string, problem value.Value) {
+	switch a := s.m.nodes[i].task.Actor; a {
+	case "", "Pronghorn":
+		return "Pronghorn", value.Absent
+	case "job":
+		return s.job.Initiator, value.Absent
+	default:
+		if t, ok := s.m.Task(s.job, a); ok && t.Owner != "" {
+			return t.Owner, value.Absent
+		}
+		return "", Problem(ClassReference, fmt.Sprintf("the task runs as whoever worked on task %q, but nobody did", a))
+	}
+}
+
+// resolve gives the incoming parameters of task i as they are now.
+func (s *step) resolve(i int) (incoming, problem value.Value) {
+	task := s.m.nodes[i].task
+	generic := task.App != "WorkFlowEngine"
+	incoming = task.MapRefs(func(at string, r workflows.Ref) value.Value {
+		v := s.read(r)
+		if v.IsAbsent() && generic {
+			v = value.Null // other applications know no undefined
+		}
+		if r.Pointer != "" {
+			if v = v.Lookup(r.Pointer); v.IsAbsent() && problem.IsAbsent() {
+				problem = Problem(ClassReference, fmt.Sprintf("query failed for incoming %s: nothing at %s", at, r.Pointer))
+			}
+		}
+		return v
+	})
+	return incoming, problem
+}
+
+// read gives what a reference names: Absent for a missing job variable, null for a missing
+// task output.
+func (s *step) read(r workflows.Ref) value.Value {
+	if r.Task == workflows.JobTask {
+		return s.job.Variables.Get(r.Name)
+	}
+	t, ok := s.m.Task(s.job, r.Task)
+	if !ok {
+		return value.Null
+	}
+	v := t.Outgoing.Get(r.Name)
+	if v.IsAbsent() && r.Name == "error" {
+		v = t.Error
+	}
+	if v.IsAbsent() {
+		return value.Null
+	}
+	return v
+}
+
+// current finds the iteration an event speaks of, and is stale when it is over.
+func (s *step) current(i int, want ...TaskStatus) (*TaskState, error) {
+	t := s.job.Tasks[i]
+	if t.Iteration != s.ev.Iteration || !slices.Contains(want, t.Status) {
+		return nil, ErrStale
+	}
+	return t, nil
+}
+
+// finished takes a worker's or a person's result.
+func (s *step) finished(i int) error {
+	t, err := s.current(i, TaskRunning)
+	if err != nil {
+		return err
+	}
+	n := &s.m.nodes[i]
+	if t.Pending != nil {
+		return ErrStale // it has its result already
+	}
+	switch n.kind {
+	case kindChildJob, kindForEach, kindListener:
+		return conflict("task %q is finished by the engine itself", n.task.ID)
+	case kindManual:
+		if s.job.held() {
+			return conflict("job %s is %s; resume it before working on task %q", s.job.ID, s.job.Status, n.task.ID)
+		}
+		if t.Owner != "" && s.ev.By != "" && t.Owner != s.ev.By {
+			return conflict("task %q is claimed by %s", n.task.ID, t.Owner)
+		}
+		if t.Owner == "" && s.ev.By != "" {
+			t = s.edit(i)
+			t.Owner, t.ClaimedAt = s.ev.By, s.at
+		}
+	}
+	s.outcome(i, s.ev.Outcome)
+	return nil
+}
+
+// outcome lets a result count now, or later when it asks for that.
+func (s *step) outcome(i int, o Outcome) {
+	if o.Delay <= 0 {
+		s.end(i, o)
+		return
+	}
+	t := s.edit(i)
+	due := s.at + o.Delay
+	o.Delay = 0
+	t.Pending = &o
+	t.AliveAt = s.at
+	s.dropTimers(s.id(i))
+	s.setTimer(Timer{Kind: TimerDelay, Task: s.id(i), Iteration: t.Iteration, Due: due})
+}
+
+// end ends the current iteration of task i with an outcome and follows its transitions,
+// unless it is retried, blocked or the job is held.
+func (s *step) end(i int, o Outcome) {
+	n := &s.m.nodes[i]
+	t := s.edit(i)
+	o = s.checked(i, o)
+	s.dropTimers(n.task.ID)
+	t.EndedAt = s.at
+	t.Pending, t.Subscribed = nil, false
+	if o.State == workflows.Blocked {
+		s.block(i, o.Error, "blocked")
+		return
+	}
+	if s.retry(i, o) {
+		return
+	}
+	t.Mode = ""
+	s.apply(o)
+	switch o.State {
+	case workflows.Failed:
+		t.Status = TaskError
+		t.Error = o.Error
+		if t.Error.IsAbsent() {
+			t.Error = Problem(ClassInternal, "the task failed without saying why")
+		}
+		s.fail(n.task.ID, n.task.Name, t.Error)
+		if n.task.ErrorVariable != "" {
+			s.setVariable(n.task.ErrorVariable, t.Error)
+		}
+	case workflows.Failure:
+		t.Status = TaskFailure
+		s.outputs(i, o)
+	default:
+		t.Status = TaskComplete
+		s.outputs(i, o)
+	}
+	t.Skip = false
+	s.note(i)
+	if t.Status != TaskError || t.Loop == nil {
+		// A failed loop can be repaired, so it keeps what it needs to go on.
+		t.Incoming = value.Absent
+		t.Loop = trimmed(t.Loop)
+	}
+	if n.region >= 0 && t.Status == TaskError && !s.hasEdge(i, workflows.Failed) {
+		if l := s.edit(n.region); l.Loop != nil {
+			loop := *l.Loop
+			loop.Failed = true
+			l.Loop = &loop
+		}
+	}
+	if s.job.held() || s.job.Status == Canceling {
+		s.job.Held = append(slices.Clip(s.job.Held), i)
+		return
+	}
+	s.follow(i)
+}
+
+// checked replaces an outcome the method may not have.
+func (s *step) checked(i int, o Outcome) Outcome {
+	n := &s.m.nodes[i]
+	switch o.State {
+	case workflows.Success, workflows.Failure:
+	case workflows.Failed:
+		if n.task.ContinueOnErr {
+			s.warn(n.task.ID, n.task.Name, "The task failed and the job went on: "+Text(o.Error))
+			return Outcome{State: workflows.Success, Outgoing: value.Object()}
+		}
+	case workflows.Blocked:
+		if !n.method.CanBlock {
+			return Fail(ClassProtocol, fmt.Sprintf("%s.%s answered \"blocked\", which its manifest does not allow", n.task.App, n.task.Name))
+		}
+	default:
+		return Fail(ClassProtocol, fmt.Sprintf("unknown finish state %q; success, failure, error or blocked expected", o.State))
+	}
+	return o
+}
+
+// Text is what an error object says in words.
+func Text(err value.Value) string {
+	for _, path := range [][]string{{"message"}, {"IAPerror", "displayString"}, {"error", "message"}, {"error"}} {
+		if t := err.Path(path...); t.IsString() {
+			return t.Text()
+		}
+	}
+	if err.IsString() {
+		return err.Text()
+	}
+	return err.String()
+}
+
+// apply does what an outcome orders for the job as a whole.
+func (s *step) apply(o Outcome) {
+	for _, w := range o.Writes {
+		s.setVariable(w.Name, w.Value)
+	}
+	for _, c := range o.Counters {
+		out := slices.Clone(s.job.Counters)
+		if at := slices.IndexFunc(out, func(x Count) bool { return x.Name == c.Name }); at >= 0 {
+			out[at] = c
+		} else {
+			out = append(out, c)
+		}
+		s.job.Counters = out
+	}
+	if o.Describe != "" {
+		s.job.Description = o.Describe
+	}
+}
+
+func (s *step) setVariable(name string, v value.Value) {
+	if name == "_id" || name == "initiator" {
+		return // built in
+	}
+	s.job.Variables = s.job.Variables.With(name, v)
+}
+
+// outputs stores what a task gave and writes its bindings.
+func (s *step) outputs(i int, o Outcome) {
+	n := &s.m.nodes[i]
+	given := o.Outgoing
+	var out value.Members
+	if n.outputs == nil {
+		for k, v := range given.Members() {
+			out.Set(k, v)
+		}
+	}
+	for _, name := range n.outputs {
+		v := given.Get(name)
+		if v.IsAbsent() {
+			v = value.Null
+		}
+		out.Set(name, v)
+	}
+	for name, b := range n.task.Outgoing.Members() {
+		if variable, ok := workflows.ParseVariable(b.Text()); ok {
+			v := given.Get(name)
+			if v.IsAbsent() {
+				v = value.Null
+			}
+			s.setVariable(variable, v)
+		}
+	}
+	s.edit(i).Outgoing = out.Value()
+}
+
+func (s *step) hasEdge(i int, state workflows.FinishState) bool {
+	match := func(e edge) bool { return e.state == state }
+	return slices.ContainsFunc(s.m.nodes[i].out, match) || slices.ContainsFunc(s.m.nodes[i].reverts, match)
+}
+
+// follow takes the transitions of a finished task: a revert first, it swallows the others.
+func (s *step) follow(i int) {
+	state := finishState(s.job.Tasks[i])
+	for _, e := range s.m.nodes[i].reverts {
+		if e.state == state {
+			s.revert(i, e.node)
+			return
+		}
+	}
+	s.queue = append(s.queue, i)
+}
+
+// abort ends the current work on task i without a result.
+func (s *step) abort(i int) {
+	t := s.edit(i)
+	s.dropTimers(s.id(i))
+	s.stopWork(i, "cancel")
+	t.Status, t.EndedAt = TaskCanceled, s.at
+	t.Pending, t.Subscribed, t.Loop = nil, false, nil
+	if t.Iteration > 0 {
+		s.note(i)
+	}
+	t.Incoming = value.Absent
+}
+
+// stopWork tells whoever works on task i to stop.
+func (s *step) stopWork(i int, act string) {
+	t := s.job.Tasks[i]
+	if t.Status != TaskRunning {
+		return
+	}
+	switch s.m.nodes[i].kind {
+	case kindPlain:
+		if t.Pending == nil {
+			s.send(Effect{Type: StopTask, Task: s.id(i), Iteration: t.Iteration, Act: act})
+		}
+	case kindChildJob:
+		if t.Loop == nil {
+			return
+		}
+		for _, k := range t.Loop.Kids {
+			if !k.Status.Final() {
+				s.send(Effect{Type: ControlChild, Child: k.ID, Act: act})
+			}
+		}
+	}
+}
+
+// Outstanding lists the orders that a job's state says must be in force, so that whoever
+// takes the job over, or learns that the bus lost its messages, can issue them again.
+func (m *Machine) Outstanding(job *Job) []Effect {
+	out := slices.Clone(job.Outbox)
+	if job.Status.Final() {
+		return out
+	}
+	for i, t := range job.Tasks {
+		if t.Status != TaskRunning || t.Pending != nil {
+			continue
+		}
+		switch m.nodes[i].kind {
+		case kindPlain:
+			s := &step{m: m, job: job}
+			actor, _ := s.actor(i)
+			out = append(out, m.runTask(job, i, actor))
+		case kindChildJob:
+			out = append(out, m.startChildren(job, i)...)
+		}
+	}
+	if job.Handling {
+		out = append(out, m.startHandler(job))
+	}
+	return out
+}

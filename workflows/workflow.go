@@ -1,0 +1,167 @@
+package workflows
+
+import (
+	"slices"
+
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// The reserved task ids.
+const (
+	StartID        = "workflow_start"
+	EndID          = "workflow_end"
+	ErrorHandlerID = "error_handler"
+)
+
+// Workflow is a graph of tasks joined by transitions, normalised: transitions name only
+// tasks that exist, and every task is a key of the graph. Doc keeps the document as it was
+// written, left-over keys and unknown fields included, so that export loses nothing.
+type Workflow struct {
+	Doc          value.Value
+	ID           string // UUID; "" until stored
+	Name         string
+	Description  string
+	Type         string // "automation" unless said otherwise
+	Groups       []string
+	Tags         value.Value // array of tag documents
+	Tasks        []Task      // workflow_start and workflow_end included, ordered by id
+	Transitions  []Transition
+	InputSchema  value.Value // as supplied; Absent when the document has none
+	OutputSchema value.Value
+	ErrorHandler string // name of the workflow to run before the job enters "error"; "" = none
+	SLA          int64  // longest expected run time in milliseconds; 0 = none
+	Timeout      int64  // longest allowed run time in milliseconds; 0 = none
+	Decorators   []Decorator
+	Leftover     []string // keys of transitions that name no task
+}
+
+// Task is one node of a workflow's graph.
+type Task struct {
+	ID            string
+	Name          string // method inside App
+	CanvasName    string
+	Summary       string
+	Description   string
+	App           string
+	Location      string // Application, Adapter or Broker
+	LocationType  string
+	DisplayName   string
+	Type          TaskType
+	Actor         string // "", Pronghorn, job, or the id of a manual task upstream
+	View          string
+	Groups        []string
+	Incoming      value.Value // object of parameters
+	Outgoing      value.Value // object of output name to null, "" or "$var.job.<name>"
+	ErrorVariable string      // job variable that takes the error object; "" = none
+	Decorators    []Decorator
+	Retry         *Retry
+	Timeouts      Timeouts
+	Children      Children
+	ContinueOnErr bool // an error only adds a warning and counts as success
+}
+
+// TaskType tells who does a task's work.
+type TaskType string
+
+// The types of tasks.
+const (
+	Automatic TaskType = "automatic" // a worker calls app.method
+	Operation TaskType = "operation" // built into the engine, may touch job state
+	Manual    TaskType = "manual"    // waits for a person
+)
+
+// Transition is a directed edge of the graph.
+type Transition struct {
+	From, To string
+	Type     TransitionType
+	State    FinishState
+}
+
+// TransitionType is a transition's direction.
+type TransitionType string
+
+// Standard transitions go forward, revert transitions jump back to an ancestor.
+const (
+	Standard TransitionType = "standard"
+	Revert   TransitionType = "revert"
+)
+
+// FinishState is how a task ended, and the state a transition binds to.
+type FinishState string
+
+// The finish states. Loop is only a binding: it leads from a forEach into its body.
+const (
+	Success FinishState = "success"
+	Failure FinishState = "failure"
+	Failed  FinishState = "error"
+	Blocked FinishState = "blocked"
+	Loop    FinishState = "loop"
+)
+
+// Decorator marks a place in a document, for instance as encrypted.
+type Decorator struct {
+	Type    string // "encryption", "query"
+	Pointer string
+}
+
+// Retry is a task's retrySettings: the five fields of Itential Platform and Heddle's own.
+type Retry struct {
+	Auto       bool
+	States     []FinishState
+	Limit      int     // re-executions
+	Delay      int64   // milliseconds before the first one
+	Backoff    float64 // factor on the delay from one attempt to the next; 0 or 1 = fixed
+	MaxDelay   int64   // milliseconds; 0 = no bound
+	Jitter     float64 // part of the delay, 0..1, drawn from the finishing event
+	Budget     int64   // milliseconds from the first start in which retries may begin; 0 = no bound
+	Classes    []string
+	NotClasses []string
+	Exhausted  Exhausted
+}
+
+// Exhausted says what happens when no retry is left.
+type Exhausted string
+
+// What happens when no retry is left.
+const (
+	ExhaustedFail  Exhausted = "fail"  // follow the transitions of the last state
+	ExhaustedBlock Exhausted = "block" // the job becomes blocked until a person approves
+	ExhaustedPause Exhausted = "pause" // the job pauses with the task still to be retried
+)
+
+// Timeouts bound a task, each in milliseconds and 0 for none. A breach ends the iteration
+// with an error of the class named like the field, in kebab case.
+type Timeouts struct {
+	Queue     int64 // from order to start by a worker
+	Run       int64 // from order to result ("start-to-end")
+	Heartbeat int64 // between signs of life
+}
+
+// Children is a childJob's extra policy.
+type Children struct {
+	Concurrency int    // cap for parallel loops; 0 = no cap
+	OnError     string // what a child in "error" does to the parent: "wait" (default) or "error"
+	Fail        string // when a loop fails: "all" (default, none completed), "any", "never"
+}
+
+// Task returns the task called id.
+func (w *Workflow) Task(id string) (*Task, bool) {
+	i, ok := slices.BinarySearchFunc(w.Tasks, id, func(t Task, id string) int {
+		switch {
+		case t.ID < id:
+			return -1
+		case t.ID > id:
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return nil, false
+	}
+	return &w.Tasks[i], true
+}
+
+// IsReserved tells whether id names a task that no worker runs.
+func IsReserved(id string) bool {
+	return id == StartID || id == EndID || id == ErrorHandlerID
+}
