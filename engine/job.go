@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash/fnv"
 	"strconv"
 
 	"github.com/heddlehq/heddle/workflows"
@@ -228,4 +229,11 @@ func IterationID(job, task string, n int) string {
 func ChildID(job, task string, iteration, element int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "child\x00%s\x00%s\x00%d\x00%d", job, task, iteration, element))
 	return hex.EncodeToString(sum[:12])
+}
+
+// Partition is the partition, from 0 to n-1, that a job's events go to.
+func Partition(job string, n int) int {
+	h := fnv.New32a()
+	h.Write([]byte(job))
+	return int(h.Sum32() % uint32(n))
 }

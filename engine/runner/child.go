@@ -1,0 +1,95 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/workflows"
+	"github.com/heddlehq/heddle/workflows/transformation"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// startChild starts the child job a turn ordered. It may be repeated: a child that is there
+// already only tells its parent again how it stands.
+func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
+	parent := t.entry.job
+	refuse := func(class string, err error) {
+		r.shard(t.id).own.push(&item{job: t.id, quiet: true, event: engine.Event{
+			Type: engine.ChildRefused, Task: e.Task, Iteration: e.Iteration, Element: e.Element, Child: e.Child,
+			Outcome: engine.Fail(class, err.Error()),
+		}})
+	}
+	variables, err := r.childVariables(ctx, e)
+	if err != nil {
+		refuse(engine.ClassData, err)
+		return
+	}
+	name, err := r.Library.Resolve(ctx, e.Workflow, parent.Name)
+	if err != nil {
+		r.unavailable(ctx, t, err, func() { refuse(engine.ClassDocument, err) })
+		return
+	}
+	m, start, err := r.prepare(ctx, Begin{Workflow: name, Start: engine.Start{
+		ID: e.Child, Variables: variables, Groups: parent.Groups, Initiator: parent.Initiator, User: parent.User, Ancestors: parent.Ancestors,
+		Parent: &engine.Parent{Job: t.id, Task: e.Task, Iteration: e.Iteration, Element: e.Element},
+	}})
+	if err != nil {
+		r.unavailable(ctx, t, err, func() { refuse(engine.ClassChild, err) })
+		return
+	}
+	r.shard(e.Child).own.push(&item{job: e.Child, machine: m, quiet: true, child: true, event: engine.Event{Type: engine.JobStarted, Start: start}})
+}
+
+// unavailable tells a refusal for good from a store that does not answer: that is tried
+// again by the sweeper.
+func (r *Runner) unavailable(ctx context.Context, t *turn, err error, refuse func()) {
+	var input *InputError
+	var invalid *workflows.Invalid
+	if errors.Is(err, ErrNotFound) || errors.As(err, &input) || errors.As(err, &invalid) {
+		refuse()
+		return
+	}
+	r.Log.Warn("child job not started yet", "job", t.id, "err", err)
+	r.timers.recover(t.id, r.Now().Add(r.Sweep).UnixMilli())
+}
+
+// childVariables computes the variables of a loop's element with a transformation.
+func (r *Runner) childVariables(ctx context.Context, e *engine.Effect) (value.Value, error) {
+	if e.Transformation == "" {
+		return e.Variables, nil
+	}
+	t, err := r.Library.Documents(ctx).Transformation(e.Transformation)
+	if err != nil {
+		return value.Absent, err
+	}
+	out, err := t.Run(value.Object("currentValue", e.Current), transformation.Options{Now: r.Now()})
+	if err != nil {
+		return value.Absent, fmt.Errorf("transformation %q: %w", t.Name, err)
+	}
+	// A transformation with one outgoing object gives the variables themselves.
+	if out.Len() == 1 && out.At(0).IsObject() {
+		out = out.At(0)
+	}
+	return engine.Merged(e.Variables, out), nil
+}
+
+// exists answers a parent whose child was started before: what the child came to is told
+// again, in case the message was lost.
+func (t *turn) exists(it *item) {
+	job := t.current()
+	p := job.Parent
+	if p == nil {
+		return
+	}
+	ev := engine.Event{Type: engine.ChildStarted, Task: p.Task, Iteration: p.Iteration, Element: p.Element, Child: job.ID}
+	if job.Status.Final() || job.Status == engine.Errored {
+		ev.Type, ev.Status, ev.Variables = engine.ChildFinished, job.Status, job.Variables
+	}
+	t.shard.r.shard(p.Job).own.push(&item{job: p.Job, event: ev, quiet: true})
+}
+
+// ErrNotFound is the answer for a job or document that does not exist.
+var ErrNotFound = store.ErrNotFound

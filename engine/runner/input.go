@@ -1,0 +1,41 @@
+package runner
+
+import (
+	"fmt"
+
+	"github.com/heddlehq/heddle/schemas"
+	"github.com/heddlehq/heddle/workflows"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// InputError is the answer to variables that do not fit the workflow's input schema.
+type InputError struct {
+	Workflow   string
+	Violations []schemas.Violation
+}
+
+func (e *InputError) Error() string {
+	text := fmt.Sprintf("the variables do not fit the input schema of workflow %q", e.Workflow)
+	for i, v := range e.Violations {
+		if i == 3 {
+			return text + fmt.Sprintf("; and %d more", len(e.Violations)-3)
+		}
+		text += fmt.Sprintf("; %s %s", v.InstancePath, v.Message)
+	}
+	return text
+}
+
+// checkInput compares variables with the workflow's input schema.
+func checkInput(w *workflows.Workflow, variables value.Value) error {
+	if !w.InputSchema.IsObject() {
+		return nil
+	}
+	s, err := schemas.Compile(w.InputSchema)
+	if err != nil {
+		return fmt.Errorf("input schema of workflow %q: %w", w.Name, err)
+	}
+	if broken := s.Check(variables); len(broken) > 0 {
+		return &InputError{w.Name, broken}
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/builtin"
+	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// Lease is how long a worker may be silent before its order is given to another.
+const Lease = 30 * time.Second
+
+// maxTries is how often an act meets a newer state of its job before the caller is told.
+const maxTries = 8
+
+// answer tells whoever waits for an item what became of it.
+func (t *turn) answer() {
+	for _, it := range t.items {
+		if it.reply == nil {
+			continue
+		}
+		err := t.errs[it]
+		switch {
+		case err != nil:
+			it.answer(State{}, err)
+		case t.failed == nil:
+			it.answer(State{Job: t.entry.job, Machine: t.entry.machine}, nil)
+		case it.tries < maxTries && errors.Is(t.failed, store.ErrConflict):
+			it.tries++
+			t.shard.own.push(it)
+		case errors.Is(t.failed, store.ErrConflict):
+			it.answer(State{}, &engine.Conflict{Reason: "the job changes too fast; try again"})
+		default:
+			it.answer(State{}, t.failed)
+		}
+	}
+}
+
+// publish carries out the orders of committed turns and acknowledges their events.
+func (s *shard) publish(ctx context.Context) error {
+	for turns := range s.out {
+		for len(turns) > 0 {
+			// What is committed is sent even while stopping, within bounds.
+			work, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+			turns = s.send(work, turns)
+			cancel()
+			if len(turns) > 0 && ctx.Err() != nil {
+				break // the store has it: the next start sends it
+			}
+		}
+	}
+	return nil
+}
+
+// send publishes what the turns ordered; it returns the turns to be tried again.
+func (s *shard) send(ctx context.Context, turns []*turn) []*turn {
+	var msgs []bus.Message
+	var owner []*turn
+	for _, t := range turns {
+		if t.failed != nil {
+			t.giveBack()
+			continue
+		}
+		for i := range t.effects {
+			if m, ok := s.r.message(t, &t.effects[i]); ok {
+				msgs = append(msgs, m)
+				owner = append(owner, t)
+			}
+		}
+	}
+	failed := map[*turn]error{}
+	if len(msgs) > 0 {
+		for i, err := range s.r.Bus.Publish(ctx, msgs...) {
+			if err != nil {
+				failed[owner[i]] = err
+				s.r.refused(owner[i], msgs[i], err)
+			}
+		}
+	}
+	var again []*turn
+	for _, t := range turns {
+		if t.failed != nil {
+			continue
+		}
+		if err := failed[t]; err != nil && !isTooLarge(err) {
+			again = append(again, t)
+			continue
+		}
+		t.settled(ctx)
+	}
+	if len(again) > 0 {
+		s.r.Log.Warn("orders not sent, trying again", "turns", len(again), "err", failed[again[0]])
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	return again
+}
+
+func isTooLarge(err error) bool {
+	var large *bus.ErrTooLarge
+	return errors.As(err, &large)
+}
+
+// refused fails the task whose order can never be sent.
+func (r *Runner) refused(t *turn, m bus.Message, err error) {
+	if !isTooLarge(err) {
+		return
+	}
+	for _, e := range t.effects {
+		if e.Type == engine.RunTask && e.Key == m.ID {
+			r.shard(t.id).own.push(&item{job: t.id, quiet: true, event: engine.Event{
+				Type: engine.TaskFinished, Task: e.Task, Iteration: e.Iteration, Outcome: engine.Fail(engine.ClassLimit, err.Error()),
+			}})
+			return
+		}
+	}
+	r.Log.Error("message refused for its size", "err", err, "job", t.id)
+}
+
+// giveBack returns the items of a turn that was not stored.
+func (t *turn) giveBack() {
+	for _, it := range t.items {
+		switch {
+		case it.delivery != nil:
+			it.delivery.Nak(50 * time.Millisecond)
+		case it.reply == nil && it.tries < maxTries:
+			it.tries++
+			t.shard.own.push(it)
+		}
+	}
+}
+
+// settled does what follows a turn whose messages are safe: children are started, signals
+// sent, the outbox emptied, events acknowledged.
+func (t *turn) settled(ctx context.Context) {
+	r := t.shard.r
+	var sent []string
+	for i := range t.effects {
+		e := &t.effects[i]
+		switch e.Type {
+		case engine.StartChild:
+			r.startChild(ctx, t, e)
+		case engine.StopTask:
+			if err := r.Bus.Signal(ctx, bus.CancelSubject(t.id), []byte(engine.RunKey(t.id, e.Task, e.Iteration))); err != nil {
+				r.Log.Debug("cancel signal not sent", "err", err, "job", t.id)
+			}
+			sent = append(sent, e.Key)
+		case engine.ControlChild, engine.NotifyParent, engine.Announce:
+			sent = append(sent, e.Key)
+		}
+	}
+	if len(sent) > 0 {
+		t.shard.own.push(&item{job: t.id, sent: sent, quiet: true})
+	}
+	if t.again {
+		t.shard.own.push(&item{job: t.id, recover: true, quiet: true})
+	}
+	for _, it := range t.items {
+		if it.delivery == nil {
+			continue
+		}
+		err := t.errs[it]
+		switch {
+		case err == nil, errors.Is(err, engine.ErrStale), errors.Is(err, ErrNotFound):
+			it.delivery.Ack()
+		case isRefusal(err):
+			r.Log.Info("event refused", "job", t.id, "task", it.event.Task, "type", it.event.Type, "err", err)
+			it.delivery.Ack()
+		case it.delivery.Deliveries() >= maxTries:
+			r.Log.Error("event given up", "job", t.id, "task", it.event.Task, "type", it.event.Type, "err", err)
+			it.delivery.Term(err.Error())
+		default:
+			r.Log.Warn("event is taken again", "job", t.id, "type", it.event.Type, "err", err)
+			it.delivery.Nak(time.Second)
+		}
+	}
+}
+
+// isRefusal tells whether the machine said no: trying again would not help.
+func isRefusal(err error) bool {
+	var conflict *engine.Conflict
+	var unknown *engine.Unknown
+	return errors.As(err, &conflict) || errors.As(err, &unknown)
+}
+
+// message is the bus message that carries an effect out; false when it goes another way.
+func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
+	job := t.entry.job
+	switch e.Type {
+	case engine.RunTask:
+		pool := adapters.DefaultPool
+		if task, ok := builtin.Lookup(e.App, e.Method); ok && task.Outside {
+			pool = adapters.EnginePool
+		}
+		o := adapters.Order{
+			Key: e.Key, Job: t.id, Workflow: job.Name, Task: e.Task, Iteration: e.Iteration, Attempt: e.Attempt,
+			App: e.App, Method: e.Method, AdapterID: e.Incoming.Get("adapter_id").Text(), Actor: e.Actor, Initiator: job.Initiator,
+			Incoming: e.Incoming, Deadline: e.Deadline, LeaseSeconds: int(Lease / time.Second), Mode: e.Mode,
+		}
+		return bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}, true
+	case engine.ControlChild:
+		ev := engine.Event{Type: engine.JobCanceled, By: "Pronghorn", Text: "ordered by parent job " + t.id}
+		switch e.Act {
+		case "pause":
+			ev.Type = engine.JobPaused
+		case "resume":
+			ev.Type = engine.JobResumed
+		case "cancel-graceful":
+			ev.Graceful = true
+		}
+		return r.eventMessage(e.Child, e.Key, &ev), true
+	case engine.NotifyParent:
+		ev := engine.Event{
+			Type: engine.ChildFinished, Task: e.Parent.Task, Iteration: e.Parent.Iteration, Element: e.Parent.Element,
+			Child: t.id, Status: e.Status, Variables: e.Variables,
+		}
+		return r.eventMessage(e.Parent.Job, e.Key, &ev), true
+	case engine.Announce:
+		data := value.Object(
+			"type", value.String(e.Topic), "source", value.String(EngineSource), "topic", value.String(e.Topic), "instance", value.String("WorkFlowEngine"),
+			"job", value.Object("_id", value.String(t.id), "name", value.String(job.Name), "status", value.String(string(WireStatus(job.Status))),
+				"description", value.String(job.Description), "groups", value.Strings(job.Groups...)),
+		).AppendJSON(nil)
+		return bus.Message{Subject: bus.PlatformFeedSubject(EngineSource, e.Topic), ID: e.Key, Data: data}, true
+	}
+	return bus.Message{}, false
+}
+
+// EngineSource is the source of the platform events that tell about jobs.
+const EngineSource = "@itential/app-workflow_engine"
+
+func (r *Runner) eventMessage(job, key string, ev *engine.Event) bus.Message {
+	data := append([]byte(`{"v":1,"job":`), value.String(job).String()...)
+	data = append(data, ',')
+	data = append(data, engine.AppendEvent(nil, ev)[1:]...)
+	return bus.Message{Subject: bus.EventSubject(engine.Partition(job, r.Partitions), job), ID: key, Data: data}
+}

@@ -1,0 +1,252 @@
+// Package runner is the shell around the pure machine: it takes events from the bus, steps
+// jobs, commits them with the orders they give, and only then sends the orders.
+//
+// The store is the truth and the bus a doorbell. Whatever is due is also found by looking at
+// the store, so a lost message costs time, never a job. See DESIGN.md.
+package runner
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// Options are what a runner works with. Store, Bus and Library are required.
+type Options struct {
+	Store      store.Store
+	Bus        bus.Bus
+	Library    *library.Library
+	Log        *slog.Logger
+	Now        func() time.Time // the wall clock unless a test gives another
+	Partitions int              // of the event subjects; 32 unless set, the same for all servers
+	Shards     int              // jobs stepped at the same time; twice the processors unless set
+	Batch      int              // turns committed together by one shard at most; 64 unless set
+	Cached     int              // jobs kept in memory by one shard; 4096 unless set
+	Sweep      time.Duration    // how often the store is searched for what is due; 1 s unless set
+}
+
+// Runner runs jobs. Its methods may be called while Run is at work; they wait until it is.
+type Runner struct {
+	Options
+	shards []*shard
+	seed   maphash.Seed
+	timers *timers
+	ready  chan struct{} // closed once Run takes work
+}
+
+// New builds a runner.
+func New(o Options) *Runner {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	for _, d := range []struct {
+		field *int
+		value int
+	}{{&o.Partitions, 32}, {&o.Shards, 2 * runtime.GOMAXPROCS(0)}, {&o.Batch, 64}, {&o.Cached, 4096}} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	if o.Sweep <= 0 {
+		o.Sweep = time.Second
+	}
+	r := &Runner{Options: o, seed: maphash.MakeSeed(), timers: newTimers(), ready: make(chan struct{})}
+	for range o.Shards {
+		r.shards = append(r.shards, newShard(r))
+	}
+	return r
+}
+
+// Run takes events and timers until ctx ends, finishes the turns at hand, and returns. It
+// may be called once.
+func (r *Runner) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, s := range r.shards {
+		g.Go(func() error { return s.run(ctx) })
+		g.Go(func() error { return s.publish(ctx) })
+	}
+	close(r.ready)
+	g.Go(func() error { return r.consume(ctx) })
+	g.Go(func() error { return r.listen(ctx) })
+	g.Go(func() error { return r.timers.run(ctx, r.Now, r.ring) })
+	g.Go(func() error { return r.sweep(ctx) })
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// consume hands events from the bus to the shards of their jobs.
+func (r *Runner) consume(ctx context.Context) error {
+	return r.Bus.Consume(ctx, bus.Consumer{
+		Stream: bus.Events, Name: "engine", MaxPending: 4096, AckWait: time.Minute,
+	}, func(d bus.Delivery) {
+		job, ev, err := parseEvent(d.Data())
+		if err != nil {
+			r.Log.Warn("event refused", "err", err, "subject", d.Subject())
+			d.Term("not an event: " + err.Error())
+			return
+		}
+		if !r.put(ctx, &item{job: job, event: ev, delivery: d}) {
+			d.Nak(0)
+		}
+	})
+}
+
+func (r *Runner) shard(job string) *shard {
+	return r.shards[maphash.String(r.seed, job)%uint64(len(r.shards))]
+}
+
+// put hands an item to its job's shard, waiting while that is busy.
+func (r *Runner) put(ctx context.Context, it *item) bool {
+	select {
+	case r.shard(it.job).in <- it:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// ring lets a job look at its timers.
+func (r *Runner) ring(ctx context.Context, d dueJob) {
+	it := &item{job: d.job, quiet: true, recover: d.recover}
+	if !d.recover {
+		it.event.Type = engine.TimersDue
+	}
+	r.put(ctx, it)
+}
+
+// State is a job as it is stored, with the machine that knows its workflow.
+type State struct {
+	Job     *engine.Job
+	Machine *engine.Machine
+}
+
+// ErrBusy is the answer when the engine has more work than it may take in.
+var ErrBusy = errors.New("the engine is busy")
+
+// Begin describes a job to start.
+type Begin struct {
+	Workflow string // exact name
+	Start    engine.Start
+}
+
+// Start starts a job of a stored workflow. It returns once the job is stored; from then on it
+// cannot be lost. Errors: ErrNotFound without such a workflow, *workflows.Invalid for a
+// draft, *InputError for variables that do not fit, ErrBusy.
+func (r *Runner) Start(ctx context.Context, b Begin) (State, error) {
+	m, start, err := r.prepare(ctx, b)
+	if err != nil {
+		return State{}, err
+	}
+	return r.ask(ctx, &item{job: start.ID, machine: m, event: engine.Event{Type: engine.JobStarted, Start: start}})
+}
+
+// prepare finds the workflow and checks the variables.
+func (r *Runner) prepare(ctx context.Context, b Begin) (*engine.Machine, *engine.Start, error) {
+	m, err := r.Library.Machine(ctx, b.Workflow)
+	if err != nil {
+		return nil, nil, err
+	}
+	start := b.Start
+	if !start.Variables.IsObject() {
+		start.Variables = value.Object()
+	}
+	if err := checkInput(m.Workflow(), start.Variables); err != nil {
+		return nil, nil, err
+	}
+	if start.ID == "" {
+		start.ID = NewID()
+	}
+	return m, &start, nil
+}
+
+// Act applies an operator's act to a job and returns the job as it is afterwards. Errors:
+// ErrNotFound, *engine.Conflict, *engine.Unknown, ErrBusy.
+func (r *Runner) Act(ctx context.Context, job string, ev engine.Event) (State, error) {
+	return r.ask(ctx, &item{job: job, event: ev})
+}
+
+func (r *Runner) ask(ctx context.Context, it *item) (State, error) {
+	select {
+	case <-r.ready:
+	case <-ctx.Done():
+		return State{}, ctx.Err()
+	}
+	it.reply = make(chan answer, 1)
+	select {
+	case r.shard(it.job).in <- it:
+	default:
+		// Full: wait a little before turning the caller away.
+		patience := time.NewTimer(2 * time.Second)
+		defer patience.Stop()
+		select {
+		case r.shard(it.job).in <- it:
+		case <-patience.C:
+			return State{}, ErrBusy
+		case <-ctx.Done():
+			return State{}, ctx.Err()
+		}
+	}
+	select {
+	case a := <-it.reply:
+		return a.state, a.err
+	case <-ctx.Done():
+		return State{}, ctx.Err()
+	case <-r.shard(it.job).done:
+		select {
+		case a := <-it.reply:
+			return a.state, a.err
+		default:
+			return State{}, fmt.Errorf("the engine is stopping: %w", ErrBusy)
+		}
+	}
+}
+
+// Job reads a job from the store.
+func (r *Runner) Job(ctx context.Context, id string) (State, error) {
+	doc, err := r.Store.Get(ctx, store.Jobs, id)
+	if err != nil {
+		return State{}, fmt.Errorf("load job %q: %w", id, err)
+	}
+	return r.Decode(ctx, doc.Body)
+}
+
+// Decode reads the stored form of a job.
+func (r *Runner) Decode(ctx context.Context, body []byte) (State, error) {
+	v, err := value.ParseLast(body)
+	if err != nil {
+		return State{}, fmt.Errorf("decode job: %w", err)
+	}
+	m, err := r.Library.Revision(ctx, engine.Revision(v))
+	if err != nil {
+		return State{}, fmt.Errorf("decode job %q: %w", v.Get("_id").Text(), err)
+	}
+	job, err := m.Decode(v)
+	return State{Job: job, Machine: m}, err
+}
+
+// NewID makes a random job id: 24 hexadecimal digits.
+func NewID() string {
+	var b [12]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,239 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/store"
+)
+
+// item is one thing to do for a job. Exactly one of delivery and reply is set, or neither.
+type item struct {
+	job      string
+	event    engine.Event
+	machine  *engine.Machine // for JobStarted
+	delivery bus.Delivery    // acknowledged once the turn and its orders are safe
+	reply    chan answer
+	quiet    bool     // staleness is normal
+	child    bool     // JobStarted of a child: answer the parent when it is there already
+	recover  bool     // no event: issue again what should be in force
+	sent     []string // no event: these orders of the outbox were carried out
+	tries    int
+}
+
+type answer struct {
+	state State
+	err   error
+}
+
+func (it *item) answer(s State, err error) {
+	if it.reply != nil {
+		it.reply <- answer{s, err}
+	}
+}
+
+// entry is a job in a shard's memory.
+type entry struct {
+	job      *engine.Job
+	machine  *engine.Machine
+	revision int64
+	used     int64 // the shard's turn count, for eviction
+}
+
+// shard steps the jobs that hash to it, one turn at a time. Its memory is its own.
+type shard struct {
+	r      *Runner
+	in     chan *item // from outside: bounded, so that senders wait
+	own    inbox      // from the runner itself: what turns caused never waits
+	out    chan []*turn
+	done   chan struct{}
+	cache  map[string]*entry
+	rounds int64
+}
+
+func newShard(r *Runner) *shard {
+	return &shard{
+		r: r, in: make(chan *item, 4*r.Batch), out: make(chan []*turn, 8), done: make(chan struct{}),
+		cache: map[string]*entry{}, own: inbox{bell: make(chan struct{}, 1)},
+	}
+}
+
+// inbox is an unbounded queue with a bell. Its length is bounded by the work committed.
+type inbox struct {
+	mu    sync.Mutex
+	items []*item
+	bell  chan struct{}
+}
+
+func (q *inbox) push(it *item) {
+	q.mu.Lock()
+	q.items = append(q.items, it)
+	q.mu.Unlock()
+	select {
+	case q.bell <- struct{}{}:
+	default:
+	}
+}
+
+// pop takes up to n items; more tells whether there are others.
+func (q *inbox) pop(n int) (items []*item, more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n = min(n, len(q.items))
+	items = slices.Clone(q.items[:n])
+	q.items = q.items[n:]
+	if len(q.items) == 0 {
+		q.items = nil
+	}
+	return items, len(q.items) > 0
+}
+
+// run works until ctx ends. What was taken in by then is finished.
+func (s *shard) run(ctx context.Context) error {
+	defer close(s.done)
+	defer close(s.out)
+	for {
+		var batch []*item
+		select {
+		case it := <-s.in:
+			batch = append(batch, it)
+		case <-s.own.bell:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		mine, more := s.own.pop(s.r.Batch)
+		if more {
+			s.own.push(nil) // ring again
+		}
+		for _, it := range mine {
+			if it != nil {
+				batch = append(batch, it)
+			}
+		}
+	fill:
+		for len(batch) < s.r.Batch {
+			select {
+			case it := <-s.in:
+				batch = append(batch, it)
+			default:
+				break fill
+			}
+		}
+		// A turn that began is finished, with a deadline of its own.
+		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		s.round(work, batch)
+		cancel()
+	}
+}
+
+// round makes one turn for each job of the batch, commits them together and passes them on
+// for publishing.
+func (s *shard) round(ctx context.Context, batch []*item) {
+	s.rounds++
+	var turns []*turn
+	byJob := map[string]*turn{}
+	for _, it := range batch {
+		t := byJob[it.job]
+		if t == nil {
+			t = &turn{shard: s, id: it.job}
+			byJob[it.job] = t
+			turns = append(turns, t)
+		}
+		t.items = append(t.items, it)
+	}
+	var batches []store.Batch
+	var writing []*turn
+	for _, t := range turns {
+		t.take(ctx)
+		if t.changed() {
+			batches = append(batches, t.batch())
+			writing = append(writing, t)
+		}
+	}
+	if len(batches) > 0 {
+		for i, err := range s.r.Store.Commit(ctx, batches...) {
+			s.committed(ctx, writing[i], err)
+		}
+	}
+	for _, t := range turns {
+		t.answer()
+	}
+	s.evict()
+	select {
+	case s.out <- turns:
+	case <-ctx.Done():
+	}
+}
+
+// committed settles a turn's fate.
+func (s *shard) committed(ctx context.Context, t *turn, err error) {
+	if err == nil {
+		s.stored(t)
+		return
+	}
+	delete(s.cache, t.id)
+	log := s.r.Log.With("job", t.id)
+	if !errors.Is(err, store.ErrConflict) {
+		// The outcome is unknown: the turn's history document tells.
+		if s.applied(ctx, t) {
+			log.Warn("commit outcome read back as stored", "err", err)
+			s.stored(t)
+			return
+		}
+		log.Warn("commit failed, the turn is taken again", "err", err)
+	} else {
+		log.Debug("revision conflict, the turn is taken again", "err", err)
+	}
+	t.effects, t.failed = nil, err
+}
+
+// stored keeps the new state in memory and sets its timer.
+func (s *shard) stored(t *turn) {
+	t.entry.job, t.entry.revision = t.next, t.entry.revision+1
+	s.cache[t.id] = t.entry
+	if due := t.next.Due(); due > 0 {
+		s.r.timers.set(t.id, due)
+	}
+}
+
+// evict drops the least recently used jobs above the bound. Nothing is lost: the store has
+// them.
+func (s *shard) evict() {
+	if len(s.cache) <= s.r.Cached {
+		return
+	}
+	old := s.rounds - 8
+	for id, e := range s.cache {
+		if e.used < old || e.job.Status.Final() {
+			delete(s.cache, id)
+		}
+	}
+	for id := range s.cache {
+		if len(s.cache) <= s.r.Cached {
+			return
+		}
+		delete(s.cache, id)
+	}
+}
+
+// load finds a job in memory or in the store.
+func (s *shard) load(ctx context.Context, id string) (*entry, error) {
+	if e, ok := s.cache[id]; ok {
+		e.used = s.rounds
+		return e, nil
+	}
+	doc, err := s.r.Store.Get(ctx, store.Jobs, id)
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.r.Decode(ctx, doc.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &entry{job: st.Job, machine: st.Machine, revision: doc.Revision, used: s.rounds}, nil
+}

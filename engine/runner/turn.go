@@ -1,0 +1,207 @@
+package runner
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/builtin"
+	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// maxPure bounds the built-in tasks run in one turn, so that a loop of them cannot keep the
+// other jobs of its shard waiting. The rest runs in the next turn.
+const maxPure = 500
+
+// turn is the work on one job between two commits.
+type turn struct {
+	shard   *shard
+	id      string
+	token   string
+	items   []*item
+	entry   *entry      // as it is stored
+	next    *engine.Job // nil when nothing changed
+	events  []engine.Event
+	effects []engine.Effect
+	runs    map[string]*engine.Run
+	again   bool // pure work is left over
+	failed  error
+	errs    map[*item]error
+}
+
+func (t *turn) changed() bool {
+	return t.next != nil && (len(t.events) > 0 || t.failed == nil && t.cleared())
+}
+
+// cleared tells whether an ended job's outbox has become empty and should be stored so.
+func (t *turn) cleared() bool {
+	return t.entry.revision > 0 && len(t.events) == 0 && t.next != t.entry.job && t.next.Status.Final() && len(t.next.Outbox) == 0
+}
+
+// take steps the job through the turn's items and the pure work they cause.
+func (t *turn) take(ctx context.Context) {
+	t.errs = map[*item]error{}
+	defer func() {
+		if p := recover(); p != nil {
+			t.shard.r.Log.Error("job crashed its turn", "job", t.id, "panic", p, "stack", string(debug.Stack()))
+			delete(t.shard.cache, t.id)
+			t.next, t.events, t.effects = nil, nil, nil
+			for _, it := range t.items {
+				t.errs[it] = fmt.Errorf("job %s: internal error", t.id)
+			}
+		}
+	}()
+	for _, it := range t.items {
+		if t.entry == nil && !t.begin(ctx, it) {
+			continue
+		}
+		switch {
+		case it.sent != nil:
+			t.next = t.current().Published(it.sent)
+		case it.recover:
+			t.pure(ctx, t.entry.machine.Outstanding(t.current()))
+		case it.child && t.current() != nil:
+			t.exists(it)
+		default:
+			t.errs[it] = t.step(ctx, it.event)
+		}
+	}
+	if t.entry != nil && t.next == nil {
+		t.shard.cache[t.id] = t.entry
+	}
+}
+
+// begin loads the job, or makes it when the item starts it.
+func (t *turn) begin(ctx context.Context, it *item) bool {
+	e, err := t.shard.load(ctx, t.id)
+	switch {
+	case err == nil:
+		t.entry = e
+		return true
+	case errors.Is(err, store.ErrNotFound) && it.event.Type == engine.JobStarted:
+		t.entry = &entry{machine: it.machine, used: t.shard.rounds}
+		return true
+	case errors.Is(err, store.ErrNotFound):
+		err = fmt.Errorf("job %q: %w", t.id, ErrNotFound)
+	}
+	t.errs[it] = err
+	return false
+}
+
+func (t *turn) current() *engine.Job {
+	if t.next != nil {
+		return t.next
+	}
+	return t.entry.job
+}
+
+// step takes one event and all the pure work it orders.
+func (t *turn) step(ctx context.Context, ev engine.Event) error {
+	if ev.At == 0 {
+		ev.At = t.shard.r.Now().UnixMilli()
+	}
+	effects, err := t.apply(ev)
+	if err != nil {
+		return err
+	}
+	t.pure(ctx, effects)
+	return nil
+}
+
+func (t *turn) apply(ev engine.Event) ([]engine.Effect, error) {
+	next, effects, err := t.entry.machine.Step(t.current(), ev)
+	if err != nil {
+		return nil, err
+	}
+	t.next = next
+	t.events = append(t.events, ev)
+	return effects, nil
+}
+
+// pure runs the built-in tasks among the effects at once, and theirs in turn, and keeps the
+// other effects for publishing.
+func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
+	for n := 0; len(queue) > 0; {
+		e := queue[0]
+		queue = queue[1:]
+		switch e.Type {
+		case engine.RecordTask:
+			if t.runs == nil {
+				t.runs = map[string]*engine.Run{}
+			}
+			t.runs[e.Run.ID] = e.Run
+			continue
+		case engine.RunTask:
+			task, ok := builtin.Lookup(e.App, e.Method)
+			if !ok || task.Run == nil || task.Outside {
+				break
+			}
+			if n++; n > maxPure {
+				t.again = true
+				continue
+			}
+			now := t.shard.r.Now()
+			outcome := t.run(ctx, task, e)
+			more, err := t.apply(engine.Event{
+				Type: engine.TaskFinished, At: now.UnixMilli(), Task: e.Task, Iteration: e.Iteration, Outcome: outcome,
+			})
+			if err == nil {
+				queue = append(queue, more...)
+			}
+			continue
+		}
+		t.effects = append(t.effects, e)
+	}
+}
+
+// run does a pure task's work; a panic fails the task, not the server.
+func (t *turn) run(ctx context.Context, task builtin.Task, e engine.Effect) (o engine.Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.shard.r.Log.Error("built-in task panicked", "job", t.id, "task", e.Task, "panic", p, "stack", string(debug.Stack()))
+			o = engine.Fail(engine.ClassInternal, fmt.Sprintf("%s.%s met a defect of its own: %v", e.App, e.Method, p))
+		}
+	}()
+	return task.Run(&builtin.Call{
+		Context: ctx, Incoming: e.Incoming, Job: t.current(), Task: e.Task, Iteration: e.Iteration,
+		Now: t.shard.r.Now(), Documents: t.shard.r.Library.Documents(ctx),
+	})
+}
+
+// batch is what the turn writes: the job, its history, and the runs of its tasks.
+func (t *turn) batch() store.Batch {
+	m := t.entry.machine
+	b := store.Batch{{
+		Collection: store.Jobs, ID: t.id, Expect: t.entry.revision,
+		Body: m.Append(nil, t.next), Index: jobIndex(m, t.next),
+	}}
+	if len(t.events) > 0 {
+		var random [8]byte
+		rand.Read(random[:])
+		t.token = hex.EncodeToString(random[:])
+		first := t.next.Seq - int64(len(t.events)) + 1
+		b = append(b, historyWrite(t.id, t.token, first, t.events))
+	}
+	for _, run := range t.runs {
+		b = append(b, taskWrite(m, t.next, run))
+	}
+	return b
+}
+
+// applied tells, after a commit of unknown outcome, whether this very turn is stored.
+func (s *shard) applied(ctx context.Context, t *turn) bool {
+	if t.token == "" {
+		return false
+	}
+	doc, err := s.r.Store.Get(ctx, store.History, historyID(t.id, t.next.Seq-int64(len(t.events))+1))
+	if err != nil {
+		return false
+	}
+	v, err := value.ParseLast(doc.Body)
+	return err == nil && v.Get("turn").Text() == t.token
+}
