@@ -1,0 +1,241 @@
+package natsbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/heddlehq/heddle/engine/bus"
+)
+
+const (
+	// maxBatch bounds what one Consume takes in ahead of its handler. More buys nothing, and
+	// whatever waits in the buffer already uses up its AckWait.
+	maxBatch = 512
+	// A pull request lasts pullExpiry; without a sign of life for two pullHeartbeats the
+	// consumer is looked after.
+	pullExpiry    = 30 * time.Second
+	pullHeartbeat = 2 * time.Second
+	// Pinned consumers have one group; pinTTL is how soon another process takes over from one that died.
+	pinGroup  = "heddle"
+	pinTTL    = 10 * time.Second
+	pinHeader = "Nats-Pin-Id"
+)
+
+// Consume keeps a pull subscription going on the durable, which it makes when missing.
+func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Delivery)) error {
+	c, err := c.WithDefaults()
+	if err != nil {
+		return err
+	}
+	if _, err := b.known(c.Stream); err != nil {
+		return err
+	}
+	config := jetstream.ConsumerConfig{
+		Durable:        c.Name,
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		DeliverPolicy:  jetstream.DeliverAllPolicy,
+		FilterSubjects: c.Filter,
+		AckWait:        c.AckWait,
+		MaxAckPending:  c.MaxPending,
+		MaxDeliver:     int(limit(int64(c.MaxDeliver))),
+	}
+	opts := []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(min(c.MaxPending, maxBatch))}
+	if c.Pinned {
+		config.PriorityPolicy = jetstream.PriorityPolicyPinned
+		config.PriorityGroups = []string{pinGroup}
+		config.PinnedTTL = pinTTL
+		opts = append(opts, jetstream.PullPriorityGroup(pinGroup))
+	}
+	source := func(ctx context.Context) (jetstream.Consumer, error) {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		return b.js.CreateOrUpdateConsumer(ctx, c.Stream, config)
+	}
+	var pin string // the last one given to us
+	err = b.pull(ctx, source, opts, func(m jetstream.Msg) {
+		d := &delivery{m, b}
+		if id := d.Header(pinHeader); id != "" {
+			pin = id
+		}
+		if ctx.Err() != nil {
+			d.Nak(0) // taken in, not handed over
+			return
+		}
+		handle(d)
+	})
+	if err != nil {
+		return fmt.Errorf("consume %s of %s: %w", c.Name, c.Stream, err)
+	}
+	if pin != "" && !b.closed() && b.conn.IsConnected() {
+		if err := b.unpin(context.WithoutCancel(ctx), c, pin); err != nil {
+			b.log.Debug("bus consumer still pinned", "err", err) // pinTTL frees it
+		}
+	}
+	return nil
+}
+
+// unpin lets another process take over at once, if the pin is still ours.
+func (b *Bus) unpin(ctx context.Context, c bus.Consumer, pin string) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	stream, err := b.js.Stream(ctx, c.Stream)
+	if err != nil {
+		return err
+	}
+	durable, err := stream.Consumer(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	for _, g := range durable.CachedInfo().PriorityGroups {
+		if g.Group == pinGroup && g.PinnedClientID == pin {
+			return stream.UnpinConsumer(ctx, c.Name, pinGroup)
+		}
+	}
+	return nil
+}
+
+// Tail keeps a reader of its own on the stream and makes another from where it was
+// whenever something may have been missed.
+func (b *Bus) Tail(ctx context.Context, stream, filter string, from uint64, handle func(uint64, bus.Message)) error {
+	s, err := b.known(stream)
+	if err != nil {
+		return err
+	}
+	if s.Queue {
+		return fmt.Errorf("tail %s: %w: it is a queue", stream, bus.ErrConsumer)
+	}
+	config := jetstream.ConsumerConfig{
+		AckPolicy:         jetstream.AckNonePolicy,
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: time.Minute,
+	}
+	if filter != "" {
+		if err := bus.CheckPattern(filter); err != nil {
+			return err
+		}
+		config.FilterSubjects = []string{filter}
+	}
+	// next is written by the handler of one subscription and read once that has ended.
+	var next uint64
+	var birth time.Time
+	source := func(ctx context.Context) (jetstream.Consumer, error) {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		info, err := b.info(ctx, stream)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case birth.IsZero() && from == bus.FromNow:
+			next = info.State.LastSeq + 1
+		case birth.IsZero():
+			next = from
+		case !birth.Equal(info.Created):
+			next = 1
+		}
+		birth = info.Created
+		config.OptStartSeq = next
+		return b.js.CreateConsumer(ctx, stream, config)
+	}
+	err = b.pull(ctx, source, []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(maxBatch)}, func(m jetstream.Msg) {
+		meta, err := m.Metadata()
+		if err != nil || ctx.Err() != nil {
+			return
+		}
+		next = meta.Sequence.Stream + 1
+		handle(meta.Sequence.Stream, decode(m))
+	})
+	if err != nil {
+		return fmt.Errorf("tail %s: %w", stream, err)
+	}
+	return nil
+}
+
+func (b *Bus) known(stream string) (bus.Stream, error) {
+	if b.closed() {
+		return bus.Stream{}, bus.ErrClosed
+	}
+	for _, s := range b.opts.Streams {
+		if s.Name == stream {
+			return s, nil
+		}
+	}
+	return bus.Stream{}, fmt.Errorf("%w: %q", bus.ErrNoStream, stream)
+}
+
+// pull hands the messages of the consumer that source makes to handle until ctx ends. It
+// makes the consumer again, and the streams before it, when they were lost.
+func (b *Bus) pull(ctx context.Context, source func(context.Context) (jetstream.Consumer, error), opts []jetstream.PullConsumeOpt, handle func(jetstream.Msg)) error {
+	for wait := settleWait; ; {
+		seen := b.seen()
+		healthy, err := b.subscribe(ctx, source, opts, handle)
+		if ctx.Err() != nil || b.closed() {
+			return nil
+		}
+		if api, ok := apiError(err); ok && api.Code == 400 && !full(api) {
+			return fmt.Errorf("%w: %w", bus.ErrConsumer, err)
+		}
+		if healthy {
+			wait = settleWait
+		}
+		b.log.Debug("bus consumer interrupted", "err", err)
+		if !b.pause(ctx, wait) || !b.connected(ctx) {
+			return nil
+		}
+		wait = min(2*wait, time.Second)
+		if err := b.repair(ctx, seen); err != nil {
+			b.log.Debug("bus streams not restored yet", "err", err)
+		}
+	}
+}
+
+// subscribe is one subscription's life. healthy tells that it came about; err is what ended it.
+func (b *Bus) subscribe(ctx context.Context, source func(context.Context) (jetstream.Consumer, error), opts []jetstream.PullConsumeOpt, handle func(jetstream.Msg)) (healthy bool, err error) {
+	consumer, err := source(ctx)
+	if err != nil {
+		return false, err
+	}
+	var gate gate
+	defer gate.shut()
+	pass := func(m jetstream.Msg) { gate.pass(func() { handle(m) }) }
+	trouble := make(chan error, 1)
+	sub, err := consumer.Consume(pass, append([]jetstream.PullConsumeOpt{
+		jetstream.PullExpiry(pullExpiry),
+		jetstream.PullHeartbeat(pullHeartbeat),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+			if errors.Is(err, jetstream.ErrPinIDMismatch) {
+				return // another process was pinned; nats.go asks again by itself
+			}
+			select {
+			case trouble <- err:
+			default: // the first is enough
+			}
+		}),
+	}, opts...)...)
+	if err != nil {
+		return false, err
+	}
+	ended := sub.Closed()
+	select {
+	case <-ctx.Done():
+	case <-b.done:
+	case err = <-trouble:
+	case <-ended:
+	}
+	if !b.conn.IsConnected() {
+		sub.Stop()
+		return true, err
+	}
+	sub.Drain() // lets handle give back what it took in
+	select {
+	case <-ended:
+	case <-b.done:
+	}
+	return true, err
+}

@@ -1,0 +1,170 @@
+package natsbus
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/heddlehq/heddle/engine/bus"
+)
+
+// Embedded describes a server inside the process.
+type Embedded struct {
+	// Dir holds JetStream's files and, when the server listens, bus.url.
+	Dir string
+	// Listen is the address other processes connect to, host:port; port 0 picks a free one. "off" or ""
+	// opens no port. Whoever connects needs the user and password in Dir/bus.url, which
+	// is made at the first start, readable by the owner alone, and kept.
+	Listen string
+}
+
+const (
+	startTimeout   = 20 * time.Second
+	credentialFile = "bus.url"
+	externalUser   = "heddle"
+	internalUser   = "internal"
+)
+
+type embedded struct {
+	*server.Server
+	dir      string
+	internal string // password of the connection inside the process; it never leaves memory
+}
+
+func startEmbedded(e Embedded, streams []bus.Stream, log *slog.Logger) (*embedded, error) {
+	if e.Dir == "" {
+		return nil, errors.New("the embedded server needs a folder")
+	}
+	if err := os.MkdirAll(e.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	internal := secret()
+	opts := &server.Options{
+		ServerName:             "heddle",
+		DontListen:             true,
+		JetStream:              true,
+		StoreDir:               e.Dir,
+		JetStreamMaxStore:      room(streams),
+		JetStreamMaxMemory:     64 << 20,
+		NoSigs:                 true,
+		DisableJetStreamBanner: true,
+	}
+	users := doorkeeper{internalUser: internal}
+	var external string
+	if e.Listen != "" && e.Listen != "off" {
+		host, port, err := splitAddress(e.Listen)
+		if err != nil {
+			return nil, err
+		}
+		if external, err = loadSecret(e.Dir); err != nil {
+			return nil, err
+		}
+		opts.DontListen, opts.Host, opts.Port = false, host, port
+		users[externalUser] = external
+		if err := free(e.Listen); err != nil {
+			return nil, err
+		}
+	}
+	opts.CustomClientAuthentication = users
+	srv, err := server.NewServer(opts)
+	if err != nil {
+		return nil, err
+	}
+	srv.SetLoggerV2(&serverLog{log}, false, false, false)
+	s := &embedded{Server: srv, dir: e.Dir, internal: internal}
+	srv.Start()
+	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
+		s.stop()
+		return nil, fmt.Errorf("embedded NATS server on %s did not start, its log says why", e.Dir)
+	}
+	if external != "" {
+		if err := saveSecret(e.Dir, external, srv.Addr().String()); err != nil {
+			s.stop()
+			return nil, err
+		}
+		log.Info("bus listening", "addr", srv.Addr().String(), "credentials", filepath.Join(e.Dir, credentialFile))
+	}
+	return s, nil
+}
+
+func (s *embedded) connect() []nats.Option {
+	return []nats.Option{nats.InProcessServer(s.Server), nats.UserInfo(internalUser, s.internal)}
+}
+
+func (s *embedded) stop() {
+	s.Shutdown()
+	s.WaitForShutdown()
+}
+
+// vanished reports whether a stream's files were deleted under the running server, which
+// itself goes on without noticing until it needs a new file.
+func (s *embedded) vanished(stream string) bool {
+	_, err := os.Stat(filepath.Join(s.dir, server.JetStreamStoreDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams", stream, server.JetStreamMetaFile))
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// room is what the server may reserve on disk: the streams' limits and as much again.
+func room(streams []bus.Stream) int64 {
+	n := int64(1 << 30)
+	for _, s := range streams {
+		n += 2 * s.MaxBytes
+	}
+	return n
+}
+
+func splitAddress(addr string) (host string, port int, err error) {
+	host, p, err := net.SplitHostPort(addr)
+	if err == nil {
+		port, err = strconv.Atoi(p)
+	}
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("--bus-listen %q: want host:port, or off", addr)
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	return cmp.Or(host, server.DEFAULT_HOST), port, nil
+}
+
+// free tries the address before the server does, whose own answer to a taken port is a log line.
+func free(addr string) error {
+	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("bus address %s is taken by another process; choose one with --bus-listen host:port, or --bus-listen off", addr)
+	}
+	if err != nil {
+		return fmt.Errorf("--bus-listen %s: %w", addr, err)
+	}
+	return l.Close()
+}
+
+// URL returns where other processes reach the embedded server, credentials included, ""
+// when it does not listen. It is what Dir/bus.url holds.
+func (b *Bus) URL() string {
+	if b.server == nil || b.server.Addr() == nil {
+		return ""
+	}
+	password, err := loadSecret(b.server.dir)
+	if err != nil {
+		return ""
+	}
+	return clientURL(password, b.server.Addr().String())
+}
+
+func clientURL(password, addr string) string {
+	if host, port, err := net.SplitHostPort(addr); err == nil && net.ParseIP(host).IsUnspecified() {
+		addr = net.JoinHostPort("127.0.0.1", port) // where it can be reached, from here at least
+	}
+	return (&url.URL{Scheme: "nats", User: url.UserPassword(externalUser, password), Host: addr}).String()
+}

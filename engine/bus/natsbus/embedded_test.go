@@ -1,0 +1,291 @@
+package natsbus_test
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/bus/natsbus"
+)
+
+const patience = 20 * time.Second
+
+var ring = bus.Message{Subject: bus.EventSubject(0, "j"), Data: []byte("ring")}
+
+func publish(t *testing.T, b bus.Bus, msgs ...bus.Message) {
+	t.Helper()
+	for _, err := range b.Publish(t.Context(), msgs...) {
+		if err != nil {
+			t.Fatalf("publish: %v", err)
+		}
+	}
+}
+
+// consume acknowledges every event and tells the channel.
+func consume(t *testing.T, b bus.Bus) <-chan string {
+	t.Helper()
+	ch := make(chan string, 1024)
+	ctx, cancel := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		err := b.Consume(ctx, bus.Consumer{Stream: bus.Events, Name: "engine"}, func(d bus.Delivery) {
+			d.Ack()
+			ch <- string(d.Data())
+		})
+		if err != nil {
+			t.Errorf("consume: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		ended.Wait()
+	})
+	return ch
+}
+
+func wait(t *testing.T, ch <-chan string, what string) {
+	t.Helper()
+	select {
+	case <-ch:
+	case <-time.After(patience):
+		t.Fatalf("%s: nothing came", what)
+	}
+}
+
+func epoch(t *testing.T, b bus.Bus) string {
+	t.Helper()
+	e, err := b.Epoch(t.Context())
+	if err != nil {
+		t.Fatalf("epoch: %v", err)
+	}
+	return e
+}
+
+func closeBus(t *testing.T, b bus.Bus) {
+	t.Helper()
+	if err := b.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func wipe(t *testing.T, dir string) {
+	t.Helper()
+	var err error
+	for range 100 { // a server that runs may add a file meanwhile
+		if err = os.RemoveAll(filepath.Join(dir, "jetstream")); err == nil {
+			return
+		}
+	}
+	t.Fatal(err)
+}
+
+func TestEmbedded_restart(t *testing.T) {
+	t.Parallel()
+	opts := natsbus.Options{Embedded: &natsbus.Embedded{Dir: t.TempDir()}}
+	b := open(t, opts)
+	before := epoch(t, b)
+	publish(t, b, ring)
+	closeBus(t, b)
+
+	b = open(t, opts)
+	if after := epoch(t, b); after != before {
+		t.Errorf("epoch %q, want %q as before the restart", after, before)
+	}
+	wait(t, consume(t, b), "message from before the restart")
+	closeBus(t, b)
+
+	wipe(t, opts.Embedded.Dir)
+	b = open(t, opts)
+	defer closeBus(t, b)
+	if after := epoch(t, b); after == before {
+		t.Errorf("epoch %q, the same after the files were lost", after)
+	}
+}
+
+func TestEmbedded_filesLostWhileRunning(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := open(t, natsbus.Options{Embedded: &natsbus.Embedded{Dir: dir}})
+	t.Cleanup(func() { closeBus(t, b) })
+	ch := consume(t, b)
+	for range 2 {
+		before := epoch(t, b)
+		publish(t, b, ring)
+		wait(t, ch, "before the loss")
+		wipe(t, dir)
+		publish(t, b, ring)
+		if after := epoch(t, b); after == before {
+			t.Errorf("epoch %q, the same after the files were lost", after)
+		}
+		publish(t, b, ring)
+		wait(t, ch, "after the loss")
+		for len(ch) > 0 {
+			<-ch
+		}
+	}
+}
+
+// A client of a server that dies and comes back without its files goes on by itself.
+func TestCluster_serverLosesFiles(t *testing.T) {
+	t.Parallel()
+	opts := natsbus.Options{Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"}}
+	srv := open(t, opts)
+	u := srv.URL()
+	client := open(t, natsbus.Options{URLs: []string{u}})
+	t.Cleanup(func() { closeBus(t, client) })
+	ch := consume(t, client)
+	before := epoch(t, client)
+	publish(t, client, ring)
+	wait(t, ch, "before the loss")
+
+	closeBus(t, srv)
+	published := make(chan error, 1)
+	go func() { published <- client.Publish(t.Context(), ring)[0] }() // while nobody is there
+	wipe(t, opts.Embedded.Dir)
+	parsed, err := url.Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Embedded.Listen = parsed.Host
+	srv = open(t, opts)
+	defer closeBus(t, srv)
+	if srv.URL() != u {
+		t.Errorf("address %q after the restart, want %q", srv.URL(), u)
+	}
+	if err := <-published; err != nil {
+		t.Errorf("publish over the restart: %v", err)
+	}
+	wait(t, ch, "after the loss")
+	if after := epoch(t, client); after == before {
+		t.Errorf("epoch %q, the same after the files were lost", after)
+	}
+	for len(ch) > 0 {
+		<-ch
+	}
+	publish(t, client, ring)
+	wait(t, ch, "later")
+}
+
+// A server of somebody else's does not notice that its files are gone until it needs a new one.
+func TestCluster_filesLostWhileRunning(t *testing.T) {
+	t.Parallel()
+	opts := natsbus.Options{Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"}}
+	srv := open(t, opts)
+	t.Cleanup(func() { closeBus(t, srv) })
+	client := open(t, natsbus.Options{URLs: []string{srv.URL()}})
+	t.Cleanup(func() { closeBus(t, client) })
+	ch := consume(t, client)
+	before := epoch(t, client)
+	wipe(t, opts.Embedded.Dir)
+	big := ring
+	big.Data = make([]byte, 1<<20-1000)
+	for range 24 { // fills more than one of the server's files
+		publish(t, client, big)
+		wait(t, ch, "message")
+	}
+	if after := epoch(t, client); after == before {
+		t.Errorf("epoch %q, the same after the files were lost", after)
+	}
+}
+
+func TestEmbedded_credentials(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := open(t, natsbus.Options{Embedded: &natsbus.Embedded{Dir: dir, Listen: "127.0.0.1:0"}})
+	defer closeBus(t, b)
+	path := filepath.Join(dir, "bus.url")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, want 0600", info.Mode())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := strings.TrimSpace(string(data))
+	if good != b.URL() {
+		t.Errorf("file says %q, URL %q", good, b.URL())
+	}
+	parsed, err := url.Parse(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, user := range map[string]*url.Userinfo{
+		"nobody":         nil,
+		"wrong password": url.UserPassword("heddle", "guess"),
+		"empty password": url.UserPassword("heddle", ""),
+		"unknown user":   url.UserPassword("root", ""),
+		"internal":       url.UserPassword("internal", ""),
+	} {
+		bad := *parsed
+		bad.User = user
+		if c, err := nats.Connect(bad.String()); err == nil {
+			c.Close()
+			t.Errorf("%s was let in", name)
+		}
+	}
+	c, err := nats.Connect(good)
+	if err != nil {
+		t.Fatalf("connect with the file's url: %v", err)
+	}
+	c.Close()
+}
+
+func TestOpen_refuses(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	mangled := t.TempDir()
+	if err := os.WriteFile(filepath.Join(mangled, "bus.url"), []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, opts := range map[string]natsbus.Options{
+		"either URLs or": {},
+		"needs a folder": {Embedded: &natsbus.Embedded{}},
+		"--bus-listen host:port, or --bus-listen off": {Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: taken.Addr().String()}},
+		"want host:port": {Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "4222"}},
+		"delete it":      {Embedded: &natsbus.Embedded{Dir: mangled, Listen: "127.0.0.1:0"}},
+		"unavailable":    {URLs: []string{"nats://127.0.0.1:1"}},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		b, err := natsbus.Open(ctx, opts)
+		cancel()
+		if err == nil {
+			closeBus(t, b)
+			t.Errorf("%+v: opened, want an error with %q", opts, want)
+		} else if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q, want %q in it", err, want)
+		}
+	}
+}
+
+// More than the server queues at once is refused by it and sent again.
+func TestPublish_largeBatch(t *testing.T) {
+	t.Parallel()
+	b := open(t, natsbus.Options{Embedded: &natsbus.Embedded{Dir: t.TempDir()}})
+	defer closeBus(t, b)
+	msgs := make([]bus.Message, 40_000)
+	for i := range msgs {
+		msgs[i] = ring
+	}
+	publish(t, b, msgs...)
+	last, err := b.Last(t.Context(), bus.Events)
+	if err != nil || last < uint64(len(msgs)) {
+		t.Errorf("stored %d, %v, want %d", last, err, len(msgs))
+	}
+}
