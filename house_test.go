@@ -1,0 +1,211 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/heddlehq/heddle"
+
+// rooms lists, for each room, the rooms it may use. A room not listed belongs to the nearest
+// listed one above it.
+var rooms = map[string][]string{
+	"":                         {"server/cli"},
+	"adapters":                 {"engine", "engine/bus", "workflows", "workflows/value"},
+	"engine":                   {"workflows", "workflows/value"},
+	"engine/builtin":           {"engine", "schemas", "workflows", "workflows/expression", "workflows/jsonquery", "workflows/transformation", "workflows/value"},
+	"engine/bus":               {"engine/bus"},
+	"engine/library":           {"engine", "engine/builtin", "engine/store", "workflows", "workflows/transformation", "workflows/value"},
+	"engine/runner":            {"adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/store", "schemas", "workflows", "workflows/transformation", "workflows/value"},
+	"engine/simulation":        {"engine", "engine/builtin", "schemas", "workflows", "workflows/transformation", "workflows/value"},
+	"engine/store":             {"engine/store", "workflows/value"},
+	"schemas":                  {"workflows/value"},
+	"server":                   {"adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/runner", "engine/store", "schemas", "server/auth", "workflows", "workflows/jsonquery", "workflows/value"},
+	"server/auth":              {"engine/store", "workflows/value"},
+	"server/cli":               {"adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/runner", "engine/simulation", "engine/store", "schemas", "server", "server/auth", "server/system", "workflows", "workflows/transformation", "workflows/value"},
+	"server/system":            {"adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/runner", "engine/store", "workflows", "workflows/value"},
+	"workflows":                {"schemas", "workflows/value"},
+	"workflows/expression":     {"workflows/value"},
+	"workflows/jsonquery":      {"workflows/value"},
+	"workflows/transformation": {"workflows/transformation", "workflows/jsonquery", "workflows/value"},
+	"workflows/value":          {},
+	"workflows/workflowtest":   {"workflows", "workflows/value"},
+}
+
+// homes names the one room that may use a third-party driver.
+var homes = map[string]string{
+	"github.com/expr-lang/expr":             "workflows/expression",
+	"github.com/labstack/echo":              "server",
+	"github.com/nats-io":                    "engine/bus/natsbus",
+	"github.com/santhosh-tekuri/jsonschema": "schemas",
+	"go.mongodb.org/mongo-driver":           "engine/store/mongostore",
+	"modernc.org/sqlite":                    "engine/store/sqlitestore",
+}
+
+// pure lists rooms that know no outside world, with what they may therefore not use.
+var pure = map[string][]string{
+	"engine":    {"context", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "os", "net", "net/http", "sync", "time"},
+	"workflows": {"log", "log/slog", "math/rand", "math/rand/v2", "os", "net/http"},
+}
+
+type source struct {
+	room string // folder, slash-separated, "" for the top
+	file string
+	ast  *ast.File
+	test bool
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var out []source
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			name := d.Name()
+			if p != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules" || name == "heddle-data") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(p, ".go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		room := path.Dir(filepath.ToSlash(p))
+		if room == "." {
+			room = ""
+		}
+		out = append(out, source{room, p, f, strings.HasSuffix(p, "_test.go")})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// listed is the room's entry: its own or that of the nearest room above.
+func listed(room string) string {
+	for room != "" {
+		if _, ok := rooms[room]; ok {
+			return room
+		}
+		room, _ = path.Split(room)
+		room = strings.TrimSuffix(room, "/")
+	}
+	return ""
+}
+
+func TestHouse_imports(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		entry := listed(s.room)
+		if entry == "" && s.room != "" {
+			t.Errorf("%s: room %q is not in the table of rooms", s.file, s.room)
+			continue
+		}
+		for _, i := range s.ast.Imports {
+			p, _ := strconv.Unquote(i.Path.Value)
+			if rest, ok := strings.CutPrefix(p, module+"/"); ok {
+				if rest != entry && !strings.HasPrefix(rest, s.room+"/") && !strings.HasPrefix(rest, entry+"/") && !slices.Contains(rooms[entry], rest) && !slices.Contains(rooms[entry], listed(rest)) {
+					t.Errorf("%s: %q may not use %q", s.file, entry, rest)
+				}
+			}
+			for prefix, home := range homes {
+				if strings.HasPrefix(p, prefix) && s.room != home && !strings.HasPrefix(s.room, home+"/") {
+					t.Errorf("%s: %s is for %s only", s.file, prefix, home)
+				}
+			}
+			if slices.Contains(pure[s.room], p) {
+				t.Errorf("%s: %q is pure and may not use %q", s.file, s.room, p)
+			}
+		}
+	}
+}
+
+func TestHouse_engineUsesNoneOfItsOwnRooms(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.room != "engine" || s.test {
+			continue
+		}
+		for _, i := range s.ast.Imports {
+			if strings.HasPrefix(i.Path.Value, strconv.Quote(module + "/engine/")[:len(module)+9]) {
+				t.Errorf("%s: engine may not use %s", s.file, i.Path.Value)
+			}
+		}
+	}
+}
+
+func TestHouse_packageComments(t *testing.T) {
+	said := map[string]bool{}
+	for _, s := range sources(t) {
+		if !s.test {
+			said[s.room] = said[s.room] || s.ast.Doc != nil
+		}
+	}
+	for room, ok := range said {
+		if !ok {
+			t.Errorf("package in %q has no comment that says what it is for", room)
+		}
+	}
+}
+
+func TestHouse_exportedNamesAreExplained(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		for _, d := range s.ast.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Doc != nil || !f.Name.IsExported() || f.Recv != nil && !exportedReceiver(f.Recv) || wellKnown[f.Name.Name] {
+				continue
+			}
+			t.Errorf("%s: %s has no comment", s.file, f.Name.Name)
+		}
+	}
+}
+
+// wellKnown are methods whose meaning an interface of the standard library fixes.
+var wellKnown = map[string]bool{
+	"Error": true, "Is": true, "Unwrap": true, "Len": true, "Less": true, "Swap": true, "Push": true, "Pop": true, "String": true,
+}
+
+func exportedReceiver(list *ast.FieldList) bool {
+	x := list.List[0].Type
+	if star, ok := x.(*ast.StarExpr); ok {
+		x = star.X
+	}
+	if index, ok := x.(*ast.IndexExpr); ok {
+		x = index.X
+	}
+	id, ok := x.(*ast.Ident)
+	return ok && id.IsExported()
+}
+
+func TestHouse_fileLength(t *testing.T) {
+	for _, s := range sources(t) {
+		data, err := os.ReadFile(s.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(data), "\n"); n > 800 {
+			t.Errorf("%s has %d lines: split it before 800", s.file, n)
+		}
+	}
+}
