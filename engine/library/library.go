@@ -51,13 +51,24 @@ type document struct {
 	checked        time.Time
 }
 
-// New builds a library over a store. A nil now is the wall clock.
-func New(s store.Store, c workflows.Catalog, now func() time.Time) *Library {
-	if now == nil {
-		now = time.Now
+// Options are what a library works with. Store and Catalog are required.
+type Options struct {
+	Store   store.Store
+	Catalog workflows.Catalog
+	Now     func() time.Time // the wall clock unless set
+	Limits  engine.Limits    // of the machines; engine.DefaultLimits unless set
+}
+
+// New builds a library over a store.
+func New(o Options) *Library {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Limits == (engine.Limits{}) {
+		o.Limits = engine.DefaultLimits
 	}
 	return &Library{
-		store: s, catalog: c, now: now, limits: engine.DefaultLimits,
+		store: o.Store, catalog: o.Catalog, now: o.Now, limits: o.Limits,
 		machines: map[string]*engine.Machine{}, current: map[string]named{}, documents: map[string]document{},
 	}
 }

@@ -27,7 +27,7 @@ func (t *turn) answer() {
 		}
 		err := t.errs[it]
 		switch {
-		case err != nil:
+		case t.failed == nil && err != nil:
 			it.answer(State{}, err)
 		case t.failed == nil:
 			it.answer(State{Job: t.entry.job, Machine: t.entry.machine}, nil)
@@ -50,8 +50,13 @@ func (s *shard) publish(ctx context.Context) error {
 			work, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 			turns = s.send(work, turns)
 			cancel()
-			if len(turns) > 0 && ctx.Err() != nil {
-				break // the store has it: the next start sends it
+			if len(turns) == 0 {
+				break
+			}
+			select {
+			case <-time.After(200 * time.Millisecond):
+			case <-ctx.Done():
+				turns = nil // the store has it: the next start sends it
 			}
 		}
 	}
@@ -96,10 +101,6 @@ func (s *shard) send(ctx context.Context, turns []*turn) []*turn {
 	}
 	if len(again) > 0 {
 		s.r.Log.Warn("orders not sent, trying again", "turns", len(again), "err", failed[again[0]])
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-		}
 	}
 	return again
 }

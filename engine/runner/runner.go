@@ -99,16 +99,21 @@ func (r *Runner) consume(ctx context.Context) error {
 	return r.Bus.Consume(ctx, bus.Consumer{
 		Stream: bus.Events, Name: "engine", MaxPending: 4096, AckWait: time.Minute,
 	}, func(d bus.Delivery) {
-		job, ev, err := parseEvent(d.Data())
-		if err != nil {
-			r.Log.Warn("event refused", "err", err, "subject", d.Subject())
-			d.Term("not an event: " + err.Error())
-			return
-		}
-		if !r.put(ctx, &item{job: job, event: ev, delivery: d}) {
+		if it := r.accept(d); it != nil && !r.put(ctx, it) {
 			d.Nak(0)
 		}
 	})
+}
+
+// accept reads an event from the bus; nil when it is none and was given up.
+func (r *Runner) accept(d bus.Delivery) *item {
+	job, ev, err := parseEvent(d.Data())
+	if err != nil {
+		r.Log.Warn("event refused", "err", err, "subject", d.Subject())
+		d.Term("not an event: " + err.Error())
+		return nil
+	}
+	return &item{job: job, event: ev, delivery: d}
 }
 
 func (r *Runner) shard(job string) *shard {

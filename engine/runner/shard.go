@@ -42,7 +42,8 @@ type entry struct {
 	job      *engine.Job
 	machine  *engine.Machine
 	revision int64
-	used     int64 // the shard's turn count, for eviction
+	used     int64 // the shard's round, for eviction
+	fresh    int64 // the round in which it was read from the store
 }
 
 // shard steps the jobs that hash to it, one turn at a time. Its memory is its own.
@@ -235,5 +236,5 @@ func (s *shard) load(ctx context.Context, id string) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &entry{job: st.Job, machine: st.Machine, revision: doc.Revision, used: s.rounds}, nil
+	return &entry{job: st.Job, machine: st.Machine, revision: doc.Revision, used: s.rounds, fresh: s.rounds}, nil
 }

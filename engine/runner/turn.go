@@ -56,6 +56,34 @@ func (t *turn) take(ctx context.Context) {
 			}
 		}
 	}()
+	t.all(ctx)
+	if t.doubtful() {
+		// Another server may have stepped the job since it was read: look again.
+		delete(t.shard.cache, t.id)
+		t.entry, t.next, t.effects, t.runs, t.again = nil, nil, nil, nil, false
+		clear(t.errs)
+		t.all(ctx)
+	}
+	if t.entry != nil && t.next == nil && t.entry.job != nil {
+		t.shard.cache[t.id] = t.entry
+	}
+}
+
+// doubtful tells whether the turn says no, or gives orders again, on the word of memory alone.
+// A turn that is committed is not in doubt: the revision guard speaks.
+func (t *turn) doubtful() bool {
+	if t.entry == nil || t.entry.fresh == t.shard.rounds || len(t.events) > 0 {
+		return false
+	}
+	for _, it := range t.items {
+		if it.recover || t.errs[it] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *turn) all(ctx context.Context) {
 	for _, it := range t.items {
 		if t.entry == nil && !t.begin(ctx, it) {
 			continue
@@ -64,15 +92,15 @@ func (t *turn) take(ctx context.Context) {
 		case it.sent != nil:
 			t.next = t.current().Published(it.sent)
 		case it.recover:
+			if due := t.current().Due(); due > 0 {
+				t.shard.r.timers.set(t.id, due)
+			}
 			t.pure(ctx, t.entry.machine.Outstanding(t.current()))
 		case it.child && t.current() != nil:
 			t.exists(it)
 		default:
 			t.errs[it] = t.step(ctx, it.event)
 		}
-	}
-	if t.entry != nil && t.next == nil {
-		t.shard.cache[t.id] = t.entry
 	}
 }
 
@@ -84,7 +112,7 @@ func (t *turn) begin(ctx context.Context, it *item) bool {
 		t.entry = e
 		return true
 	case errors.Is(err, store.ErrNotFound) && it.event.Type == engine.JobStarted:
-		t.entry = &entry{machine: it.machine, used: t.shard.rounds}
+		t.entry = &entry{machine: it.machine, used: t.shard.rounds, fresh: t.shard.rounds}
 		return true
 	case errors.Is(err, store.ErrNotFound):
 		err = fmt.Errorf("job %q: %w", t.id, ErrNotFound)

@@ -1,0 +1,262 @@
+package store
+
+import "github.com/heddlehq/heddle/workflows/value"
+
+// Names of the collections Heddle keeps.
+const (
+	Accounts         = "accounts"
+	Automations      = "automations"
+	CommandTemplates = "command_templates"
+	Forms            = "forms"
+	Groups           = "groups"
+	History          = "history"
+	Jobs             = "jobs"
+	Projects         = "projects"
+	Revisions        = "revisions"
+	Roles            = "roles"
+	Sessions         = "sessions"
+	Settings         = "settings"
+	Tasks            = "tasks"
+	Templates        = "templates"
+	Transformations  = "transformations"
+	Triggers         = "triggers"
+	Workflows        = "workflows"
+)
+
+// Collections declares everything Heddle keeps. Adding a field, an index or a
+// collection is a line here: drivers bring an existing store up to it when
+// they open it, reading the values of old documents with
+// [Collection.IndexOf].
+var Collections = []Collection{
+	{
+		Name: Accounts,
+		Fields: []Field{
+			{Name: "username", Type: Text, Unique: true},
+			{Name: "provenance", Type: Text},
+			{Name: "inactive", Type: Bool},
+		},
+	},
+	{
+		Name: Automations,
+		Fields: []Field{
+			{Name: "name", Type: Text, Unique: true},
+			{Name: "description", Type: Text},
+			{Name: "componentType", Type: Text},
+			{Name: "componentId", Type: Text},
+			{Name: "componentName", Type: Text},
+			{Name: "enabled", Type: Bool},
+			{Name: "created", Type: Time},
+			{Name: "createdBy", Type: Text},
+			{Name: "lastUpdated", Type: Time},
+			{Name: "lastUpdatedBy", Type: Text},
+		},
+	},
+	{
+		Name: CommandTemplates,
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "project", Type: Text},
+		},
+	},
+	{
+		Name: Forms,
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "project", Type: Text},
+		},
+	},
+	{
+		Name: Groups,
+		Fields: []Field{
+			{Name: "name", Type: Text, Unique: true},
+			{Name: "provenance", Type: Text},
+			{Name: "inactive", Type: Bool},
+		},
+	},
+	{
+		Name: History, // what happened to each job, one document an event
+		Fields: []Field{
+			{Name: "job", Type: Text},
+			{Name: "seq", Type: Number},
+			{Name: "at", Type: Time},
+		},
+		Indexes: []Index{By("job", "seq")},
+	},
+	{
+		Name: Jobs,
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "status", Type: Text},
+			{Name: "type", Type: Text},
+			{Name: "description", Type: Text},
+			{Name: "workflow", Type: Text},
+			{Name: "archived", Type: Bool},
+			{Name: "metrics.start_time", Type: Time},
+			{Name: "metrics.end_time", Type: Time},
+			{Name: "metrics.user", Type: Text},
+			{Name: "metrics.owner", Type: Text},
+			{Name: "metrics.progress", Type: Number},
+			{Name: "created", Type: Time},
+			{Name: "created_by", Type: Text},
+			{Name: "last_updated", Type: Time},
+			{Name: "last_updated_by", Type: Text},
+			{Name: "parent.job", Type: Text},
+			{Name: "root", Type: Text, From: rootJob},
+			{Name: "ancestors", Type: Texts},
+			{Name: "groups", Type: Texts},
+			{Name: "tags", Type: Texts},
+			{Name: "watchers", Type: Texts},
+			{Name: "uuid", Type: Text},
+			{Name: "due", Type: Time}, // of the next timer; missing when there is none
+			{Name: "live", Type: Bool, From: jobIsLive},
+			{Name: "error", Type: Bool, From: jobHasError},
+		},
+		Indexes: []Index{
+			By("status", "metrics.start_time"),
+			By("metrics.start_time"),
+			By("name", "metrics.start_time"),
+			By("ancestors"),
+			Sparsely("parent.job"),
+			Sparsely("due"),
+			Sparsely("live"),
+		},
+	},
+	{
+		Name: Projects,
+		Fields: []Field{
+			{Name: "name", Type: Text, Unique: true},
+			{Name: "description", Type: Text},
+			{Name: "iid", Type: Number},
+			{Name: "created", Type: Time},
+			{Name: "createdBy", Type: Text},
+			{Name: "lastUpdated", Type: Time},
+			{Name: "lastUpdatedBy", Type: Text},
+		},
+	},
+	{
+		Name: Revisions, // workflow snapshots; the identifier is the hash of the content
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "created", Type: Time},
+		},
+		Indexes: []Index{By("name")},
+	},
+	{
+		Name: Roles,
+		Fields: []Field{
+			{Name: "name", Type: Text, Unique: true},
+			{Name: "provenance", Type: Text},
+		},
+	},
+	{
+		Name: Sessions,
+		Fields: []Field{
+			{Name: "account", Type: Text},
+			{Name: "expires", Type: Time},
+		},
+		Indexes: []Index{By("account"), By("expires")},
+	},
+	{
+		Name:   Settings,
+		Fields: []Field{{Name: "name", Type: Text}},
+	},
+	{
+		Name: Tasks, // task runs, one document an iteration
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "app", Type: Text},
+			{Name: "type", Type: Text},
+			{Name: "view", Type: Text},
+			{Name: "status", Type: Text},
+			{Name: "job._id", Type: Text},
+			{Name: "job.task", Type: Text},
+			{Name: "job.name", Type: Text},
+			{Name: "job.description", Type: Text},
+			{Name: "job.ancestors", Type: Texts},
+			{Name: "metrics.start_time", Type: Time},
+			{Name: "metrics.end_time", Type: Time},
+			{Name: "metrics.finish_state", Type: Text},
+			{Name: "metrics.user", Type: Text},
+			{Name: "metrics.owner", Type: Text},
+			{Name: "groups", Type: Texts},
+		},
+		Indexes: []Index{
+			By("job._id"),
+			By("type", "status"),
+			By("metrics.start_time"),
+		},
+	},
+	{
+		Name: Templates,
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "type", Type: Text},
+			{Name: "group", Type: Text},
+			{Name: "project", Type: Text},
+		},
+	},
+	{
+		Name: Transformations,
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "description", Type: Text},
+			{Name: "project", Type: Text},
+		},
+	},
+	{
+		Name: Triggers,
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "description", Type: Text},
+			{Name: "type", Type: Text},
+			{Name: "enabled", Type: Bool},
+			{Name: "actionId", Type: Text},
+			{Name: "actionType", Type: Text},
+			{Name: "routeName", Type: Text, Unique: true},
+			{Name: "source", Type: Text},
+			{Name: "topic", Type: Text},
+			{Name: "lastExecuted", Type: Time},
+			{Name: "nextRunAt", Type: Time},
+			{Name: "created", Type: Time},
+			{Name: "lastUpdated", Type: Time},
+		},
+		Indexes: []Index{By("actionId"), Sparsely("nextRunAt")},
+	},
+	{
+		Name: Workflows,
+		Fields: []Field{
+			{Name: "name", Type: Text, Unique: true},
+			{Name: "type", Type: Text},
+			{Name: "description", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "created_by", Type: Text},
+			{Name: "last_updated", Type: Time},
+			{Name: "last_updated_by", Type: Text},
+			{Name: "tags", Type: Texts},
+			{Name: "groups", Type: Texts},
+			{Name: "project", Type: Text},
+			{Name: "draft", Type: Bool},
+			{Name: "uuid", Type: Text},
+		},
+	},
+}
+
+// rootJob returns the first ancestor: the job whose start led to this one.
+func rootJob(doc value.Value) any {
+	if first := doc.Get("ancestors").At(0); first.IsString() {
+		return first.Text()
+	}
+	return nil
+}
+
+// jobIsLive returns true until the job has ended for good, then nothing, so
+// that a sparse index holds the live jobs only.
+func jobIsLive(doc value.Value) any {
+	switch doc.Get("status").Text() {
+	case "complete", "canceled":
+		return nil
+	}
+	return true
+}
+
+func jobHasError(doc value.Value) any { return doc.Get("error").Len() > 0 }

@@ -1,0 +1,183 @@
+package sqlitestore
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/heddlehq/heddle/engine/store"
+)
+
+// table is a collection in SQL. The searchable columns and the bodies are two
+// tables with the same row numbers, so that filters and counts read small
+// dense rows; a Texts field with an index has a third one, by element.
+//
+// A field is hot when an index holds it. The column _hot fingerprints the hot
+// values, which tells a write whether it may leave all indexes alone.
+type table struct {
+	*store.Collection
+	hot    []bool   // by field
+	sets   []setAt  // indexed Texts fields
+	unique []uniqAt // unique fields
+
+	name, bodies string // quoted
+
+	guard, get                         string
+	insert, insertBody                 string
+	updateAll, updateCold, updateBody  string
+	deleteRow, deleteBody, fetchBodies string
+}
+
+type setAt struct {
+	field                          int
+	name, load, insert, deleteItem string
+}
+
+type uniqAt struct {
+	field int
+	other string
+}
+
+func newTable(c *store.Collection) *table {
+	t := &table{Collection: c, hot: make([]bool, len(c.Fields))}
+	t.name, t.bodies = quote(c.Name), quote(c.Name+":body")
+	for i, f := range c.Fields {
+		t.hot[i] = f.Unique || slices.ContainsFunc(c.Indexes, func(x store.Index) bool {
+			return slices.Contains(x.Fields, f.Name)
+		})
+		if f.Unique {
+			t.unique = append(t.unique, uniqAt{i, fmt.Sprintf(
+				"SELECT _id FROM %s WHERE %s = ? AND _id <> ? LIMIT 1", t.name, quote(f.Name))})
+		}
+		if t.hot[i] && f.Type == store.Texts {
+			set := quote(setName(c, f))
+			t.sets = append(t.sets, setAt{
+				field:      i,
+				name:       set,
+				load:       fmt.Sprintf("SELECT %s FROM %s WHERE _row = ?", quote(f.Name), t.name),
+				insert:     fmt.Sprintf("INSERT INTO %s(element, _row) VALUES (?, ?)", set),
+				deleteItem: fmt.Sprintf("DELETE FROM %s WHERE element = ? AND _row = ?", set),
+			})
+		}
+	}
+	t.statements()
+	return t
+}
+
+func (t *table) statements() {
+	columns, all, cold := "", "", ""
+	for i, f := range t.Fields {
+		columns += ", " + quote(f.Name)
+		all += ", " + quote(f.Name) + " = ?"
+		if !t.hot[i] {
+			cold += ", " + quote(f.Name) + " = ?"
+		}
+	}
+	marks := strings.Repeat(", ?", len(t.Fields))
+	t.guard = "SELECT _row, _revision, _hot FROM " + t.name + " WHERE _id = ?"
+	t.get = "SELECT _revision, body FROM " + t.name + " JOIN " + t.bodies + " USING (_row) WHERE _id = ?"
+	t.insert = "INSERT INTO " + t.name + "(_id, _revision, _hot" + columns + ") VALUES (?, ?, ?" + marks + ")"
+	t.insertBody = "INSERT INTO " + t.bodies + "(_row, body) VALUES (?, ?)"
+	t.updateAll = "UPDATE " + t.name + " SET _revision = ?, _hot = ?" + all + " WHERE _row = ?"
+	t.updateCold = "UPDATE " + t.name + " SET _revision = ?" + cold + " WHERE _row = ?"
+	t.updateBody = "UPDATE " + t.bodies + " SET body = ? WHERE _row = ?"
+	t.deleteRow = "DELETE FROM " + t.name + " WHERE _row = ?"
+	t.deleteBody = "DELETE FROM " + t.bodies + " WHERE _row = ?"
+	t.fetchBodies = "SELECT _row, body FROM " + t.bodies + " WHERE _row IN "
+}
+
+// fingerprint digests the hot values and which fields they belong to.
+func (t *table) fingerprint(index []any) int64 {
+	h := sha256.New()
+	for i, v := range index {
+		if t.hot[i] {
+			digest(h, t.Fields[i].Name)
+			digest(h, column(v))
+		}
+	}
+	var sum [sha256.Size]byte
+	return int64(binary.LittleEndian.Uint64(h.Sum(sum[:0])))
+}
+
+func digest(h hash.Hash, v any) {
+	var head [9]byte
+	switch v := v.(type) {
+	case string:
+		head[0] = 't'
+		binary.LittleEndian.PutUint64(head[1:], uint64(len(v)))
+		h.Write(head[:])
+		h.Write([]byte(v))
+		return
+	case int64:
+		head[0] = 'i'
+		binary.LittleEndian.PutUint64(head[1:], uint64(v))
+	case float64:
+		head[0] = 'f'
+		binary.LittleEndian.PutUint64(head[1:], math.Float64bits(v))
+	}
+	h.Write(head[:])
+}
+
+// column returns a normal index value as it is stored.
+func column(v any) any {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return int64(1)
+		}
+		return int64(0)
+	case []string:
+		return joinSet(v)
+	}
+	return v
+}
+
+// plain is the inverse of column for all types but Texts.
+func plain(f store.Field, v any) any {
+	if n, ok := v.(int64); ok && f.Type == store.Bool {
+		return n != 0
+	}
+	return v
+}
+
+// A set is stored as one text in which each element stands between two marks,
+// so that one substring search finds an element. The marks and the escape
+// sign are escaped inside of elements.
+const (
+	setOpen, setClose, setEscape = "\x1e", "\x1f", "\x1b"
+)
+
+var (
+	escapeElement   = strings.NewReplacer(setEscape, setEscape+"e", setOpen, setEscape+"o", setClose, setEscape+"c")
+	unescapeElement = strings.NewReplacer(setEscape+"e", setEscape, setEscape+"o", setOpen, setEscape+"c", setClose)
+)
+
+func joinSet(set []string) string {
+	var b strings.Builder
+	for _, e := range set {
+		b.WriteString(markElement(e))
+	}
+	return b.String()
+}
+
+func markElement(e string) string { return setOpen + escapeElement.Replace(e) + setClose }
+
+func splitSet(v any) []string {
+	s, _ := v.(string) // nil is the empty set
+	if s == "" {
+		return nil
+	}
+	parts := strings.Split(s[len(setOpen):len(s)-len(setClose)], setClose+setOpen)
+	for i, p := range parts {
+		parts[i] = unescapeElement.Replace(p)
+	}
+	return parts
+}
+
+func setName(c *store.Collection, f store.Field) string { return c.Name + ":set:" + f.Name }
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

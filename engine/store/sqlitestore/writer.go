@@ -1,0 +1,451 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/heddlehq/heddle/engine/store"
+)
+
+// Bounds on what shares one transaction: it must not grow so long that those
+// who come later wait noticeably.
+const (
+	maxShared = 256
+	maxBytes  = 16 << 20
+)
+
+// writer owns the one connection that writes.
+type writer struct {
+	conn   *conn
+	tables map[string]*table
+	broken error            // after a failed sync nothing can be promised any more
+	counts map[string]int64 // documents added per collection in this transaction
+
+	mu     sync.Mutex
+	queue  []*request
+	closed bool
+	wake   chan struct{} // holds a token while the queue may be filled
+	gone   chan struct{} // closed when the goroutine has returned
+}
+
+// request is one call of Commit. The caller owns it until it is in the queue
+// and again after done.
+type request struct {
+	batches []batch
+	done    chan struct{}
+}
+
+// batch is a batch with its checked index values and its outcome.
+type batch struct {
+	writes store.Batch
+	index  [][]any
+	result error
+}
+
+func newWriter(c *conn, tables map[string]*table) *writer {
+	w := &writer{
+		conn: c, tables: tables, counts: map[string]int64{},
+		wake: make(chan struct{}, 1), gone: make(chan struct{}),
+	}
+	go w.run()
+	return w
+}
+
+// do queues the request and waits for it. An error means that nothing of it
+// was stored.
+func (w *writer) do(ctx context.Context, r *request) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return store.ErrClosed
+	}
+	w.queue = append(w.queue, r)
+	w.mu.Unlock()
+	w.signal()
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+	}
+	w.mu.Lock()
+	i := slices.Index(w.queue, r)
+	if i >= 0 {
+		w.queue = slices.Delete(w.queue, i, i+1)
+	}
+	w.mu.Unlock()
+	if i >= 0 {
+		return ctx.Err()
+	}
+	<-r.done // in the writer's hands: the outcome is near
+	return nil
+}
+
+func (w *writer) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // a token is there already
+	}
+}
+
+// close lets the writer finish its queue and releases the connection.
+func (w *writer) close() error {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.signal()
+	<-w.gone
+	return w.conn.close()
+}
+
+func (w *writer) run() {
+	defer close(w.gone)
+	for range w.wake {
+		for {
+			rs, closed := w.take()
+			if len(rs) == 0 {
+				if closed {
+					return
+				}
+				break
+			}
+			var bs []*batch
+			for _, r := range rs {
+				for i := range r.batches {
+					if r.batches[i].result == nil {
+						bs = append(bs, &r.batches[i])
+					}
+				}
+			}
+			w.store(bs)
+			for _, r := range rs {
+				close(r.done)
+			}
+		}
+	}
+}
+
+// take removes from the queue what may share the next transaction.
+func (w *writer) take() (rs []*request, closed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, batches, bytes := 0, 0, 0
+	for n < len(w.queue) && batches < maxShared && bytes < maxBytes {
+		for _, b := range w.queue[n].batches {
+			batches++
+			for _, wr := range b.writes {
+				bytes += len(wr.Body)
+			}
+		}
+		n++
+	}
+	rs = slices.Clone(w.queue[:n])
+	w.queue = slices.Delete(w.queue, 0, n)
+	return rs, w.closed
+}
+
+// store puts the batches into one transaction and sets their results. When
+// the transaction fails each batch gets one of its own, so that the guilty
+// one fails alone.
+func (w *writer) store(bs []*batch) {
+	if len(bs) == 0 {
+		return
+	}
+	err := w.transaction(bs)
+	if err == nil {
+		return
+	}
+	if len(bs) > 1 && w.broken == nil {
+		for _, b := range bs {
+			w.store([]*batch{b})
+		}
+		return
+	}
+	for _, b := range bs {
+		b.result = fmt.Errorf("commit: %w", explain(err))
+	}
+}
+
+// transaction stores the batches and sets the results of those that meet a
+// conflict. On error nothing is stored and the results mean nothing.
+func (w *writer) transaction(bs []*batch) (err error) {
+	if w.broken != nil {
+		return w.broken
+	}
+	clear(w.counts)
+	for _, b := range bs {
+		b.result = nil
+	}
+	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_, _ = w.conn.exec("ROLLBACK") // some errors have rolled back already
+		}
+	}()
+	for _, b := range bs {
+		err := w.batch(b)
+		if errors.Is(err, store.ErrConflict) {
+			b.result = err
+		} else if err != nil {
+			return err
+		}
+	}
+	for name, n := range w.counts {
+		if n == 0 {
+			continue
+		}
+		if _, err := w.conn.exec(`UPDATE "heddle:counts" SET n = n + ? WHERE collection = ?`, n, name); err != nil {
+			return err
+		}
+	}
+	if _, err := w.conn.exec("COMMIT"); err != nil {
+		if code(err) == lib.SQLITE_IOERR {
+			w.broken = fmt.Errorf("a write may not have reached the disk; the store takes no more until it is opened anew: %w", err)
+		}
+		return err
+	}
+	return nil
+}
+
+// found is what a guard saw: row 0 when there is no document.
+type found struct{ row, revision, hot int64 }
+
+// batch applies one batch within the transaction. On a conflict it has
+// changed nothing.
+func (w *writer) batch(b *batch) error {
+	if !w.independent(b) {
+		return w.oneByOne(b)
+	}
+	guards := make([]found, len(b.writes))
+	for i := range b.writes {
+		var err error
+		if guards[i], err = w.check(b, i); err != nil {
+			return err
+		}
+	}
+	for i := range b.writes {
+		if err := w.apply(b, i, guards[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// independent reports whether no write of the batch can change what another
+// one's guard sees.
+func (w *writer) independent(b *batch) bool {
+	for i, a := range b.writes {
+		if len(w.tables[a.Collection].unique) > 0 && len(b.writes) > 1 {
+			return false
+		}
+		for _, c := range b.writes[:i] {
+			if a.ID == c.ID && a.Collection == c.Collection {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// oneByOne checks and applies write after write under a savepoint.
+func (w *writer) oneByOne(b *batch) error {
+	if _, err := w.conn.exec("SAVEPOINT batch"); err != nil {
+		return err
+	}
+	counts := make(map[string]int64, len(w.counts))
+	for k, v := range w.counts {
+		counts[k] = v
+	}
+	var conflict error
+	for i := range b.writes {
+		g, err := w.check(b, i)
+		if errors.Is(err, store.ErrConflict) {
+			conflict = err
+			break
+		}
+		if err == nil {
+			err = w.apply(b, i, g)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if conflict != nil {
+		w.counts = counts
+		if _, err := w.conn.exec("ROLLBACK TO batch"); err != nil {
+			return err
+		}
+	}
+	if _, err := w.conn.exec("RELEASE batch"); err != nil {
+		return err
+	}
+	return conflict
+}
+
+// check compares what is stored with what write i expects.
+func (w *writer) check(b *batch, i int) (g found, err error) {
+	wr := b.writes[i]
+	t := w.tables[wr.Collection]
+	if err := w.conn.each(t.guard, []any{wr.ID}, func(row []driver.Value) error {
+		g.row, _ = row[0].(int64)
+		g.revision, _ = row[1].(int64)
+		g.hot, _ = row[2].(int64)
+		return nil
+	}); err != nil {
+		return g, err
+	}
+	conflict := &store.Conflict{Collection: wr.Collection, ID: wr.ID, Stored: g.revision}
+	switch {
+	case wr.Expect == store.New && g.row != 0:
+		conflict.Reason = store.AlreadyExists
+		return g, conflict
+	case wr.Expect > 0 && wr.Expect != g.revision:
+		conflict.Reason = store.StaleRevision
+		return g, conflict
+	case wr.Body == nil:
+		return g, nil
+	}
+	for _, u := range t.unique {
+		v := b.index[i][u.field]
+		if v == nil {
+			continue
+		}
+		others, err := w.conn.texts(u.other, column(v), wr.ID)
+		if err != nil {
+			return g, err
+		}
+		if len(others) > 0 {
+			conflict.Reason, conflict.Field = store.NotUnique, t.Fields[u.field].Name
+			return g, conflict
+		}
+	}
+	return g, nil
+}
+
+// apply makes write i, whose guard saw g.
+func (w *writer) apply(b *batch, i int, g found) error {
+	wr, index := b.writes[i], b.index[i]
+	t := w.tables[wr.Collection]
+	switch {
+	case wr.Body == nil && g.row == 0:
+		return nil
+	case wr.Body == nil:
+		return w.remove(t, g.row)
+	case g.row == 0:
+		return w.insert(t, wr, index)
+	}
+	return w.update(t, wr, index, g)
+}
+
+func (w *writer) insert(t *table, wr store.Write, index []any) error {
+	args := make([]any, 0, 3+len(index))
+	args = append(args, wr.ID, int64(1), t.fingerprint(index))
+	for _, v := range index {
+		args = append(args, column(v))
+	}
+	row, err := w.conn.exec(t.insert, args...)
+	if err != nil {
+		return err
+	}
+	w.counts[t.Name]++
+	for _, s := range t.sets {
+		set, _ := index[s.field].([]string) // nil is the empty set
+		if err := t.addElements(w.conn, s, row, set); err != nil {
+			return err
+		}
+	}
+	_, err = w.conn.exec(t.insertBody, row, wr.Body)
+	return err
+}
+
+func (w *writer) update(t *table, wr store.Write, index []any, g found) error {
+	hot := t.fingerprint(index)
+	changed := hot != g.hot
+	args := make([]any, 0, 3+len(index))
+	args = append(args, g.revision+1)
+	query := t.updateCold
+	if changed {
+		if err := w.replaceSets(t, index, g.row); err != nil {
+			return err
+		}
+		query, args = t.updateAll, append(args, hot)
+	}
+	for i, v := range index {
+		if changed || !t.hot[i] {
+			args = append(args, column(v))
+		}
+	}
+	if _, err := w.conn.exec(query, append(args, g.row)...); err != nil {
+		return err
+	}
+	_, err := w.conn.exec(t.updateBody, wr.Body, g.row)
+	return err
+}
+
+// replaceSets brings the tables by element up to the new values of a row
+// whose old ones still stand.
+func (w *writer) replaceSets(t *table, index []any, row int64) error {
+	for _, s := range t.sets {
+		old, err := w.elements(s, row)
+		if err != nil {
+			return err
+		}
+		set, _ := index[s.field].([]string) // nil is the empty set
+		if slices.Equal(old, set) {
+			continue
+		}
+		if err := w.dropElements(s, row, old); err != nil {
+			return err
+		}
+		if err := t.addElements(w.conn, s, row, set); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) elements(s setAt, row int64) ([]string, error) {
+	stored, err := w.conn.texts(s.load, row)
+	if err != nil || len(stored) == 0 {
+		return nil, err
+	}
+	return splitSet(stored[0]), nil
+}
+
+func (w *writer) dropElements(s setAt, row int64, set []string) error {
+	for _, e := range set {
+		if _, err := w.conn.exec(s.deleteItem, e, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) remove(t *table, row int64) error {
+	for _, s := range t.sets {
+		old, err := w.elements(s, row)
+		if err != nil {
+			return err
+		}
+		if err := w.dropElements(s, row, old); err != nil {
+			return err
+		}
+	}
+	w.counts[t.Name]--
+	for _, q := range []string{t.deleteRow, t.deleteBody} {
+		if _, err := w.conn.exec(q, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}

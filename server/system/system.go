@@ -1,0 +1,151 @@
+// Package system puts one Heddle process together: a store, a bus, the library, the runner
+// and the workers it brings along. The command line starts it with an API in front; a single
+// run of a file and the benchmarks start it without.
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/builtin"
+	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/bus/membus"
+	"github.com/heddlehq/heddle/engine/bus/natsbus"
+	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/engine/store/memstore"
+	"github.com/heddlehq/heddle/engine/store/sqlitestore"
+)
+
+// Config says where a process keeps its things.
+type Config struct {
+	Data       string // folder of the embedded store and bus; "" keeps everything in memory
+	NATS       []string
+	BusListen  string // address other processes reach the embedded bus at; "off" for none
+	Partitions int    // of the event subjects; 32 unless set
+	Log        *slog.Logger
+	Now        func() time.Time
+}
+
+// System is one process' parts. Close releases them after Run has returned.
+type System struct {
+	Config
+	Store   store.Store
+	Bus     bus.Bus
+	Library *library.Library
+	Runner  *runner.Runner
+	workers []func(ctx context.Context) error
+}
+
+// Open opens the store and the bus and builds the rest.
+func Open(ctx context.Context, c Config) (_ *System, err error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Partitions <= 0 {
+		c.Partitions = 32
+	}
+	s := &System{Config: c}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if s.Store, err = c.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if s.Bus, err = c.openBus(ctx); err != nil {
+		return nil, err
+	}
+	s.Library = library.New(library.Options{Store: s.Store, Catalog: builtin.Catalog(), Now: c.Now})
+	s.Runner = runner.New(runner.Options{
+		Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
+	})
+	s.Work(adapters.Worker{
+		Name: "engine", Consumer: "pool-" + adapters.EnginePool, Filter: []string{bus.TaskFilter(adapters.EnginePool, "")}, Parallel: 64,
+	}, s.outside)
+	return s, nil
+}
+
+func (c *Config) openStore(ctx context.Context) (store.Store, error) {
+	if c.Data == "" {
+		return memstore.New(memstore.Options{})
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	return sqlitestore.Open(ctx, filepath.Join(c.Data, "heddle.db"), sqlitestore.Options{})
+}
+
+func (c *Config) openBus(ctx context.Context) (bus.Bus, error) {
+	switch {
+	case len(c.NATS) > 0:
+		return natsbus.Open(ctx, natsbus.Options{URLs: c.NATS, Replicas: min(3, len(c.NATS)), Logger: c.Log})
+	case c.Data == "":
+		return membus.New(membus.Options{}), nil
+	}
+	return natsbus.Open(ctx, natsbus.Options{
+		Embedded: &natsbus.Embedded{Dir: filepath.Join(c.Data, "bus"), Listen: c.BusListen}, Logger: c.Log,
+	})
+}
+
+// Work adds a worker that runs while the system runs.
+func (s *System) Work(w adapters.Worker, handle adapters.Handler) {
+	w.Partitions = s.Partitions
+	if w.Log == nil {
+		w.Log = s.Log
+	}
+	s.workers = append(s.workers, func(ctx context.Context) error { return adapters.Work(ctx, s.Bus, w, handle) })
+}
+
+// outside runs the built-in tasks that reach outside the process.
+func (s *System) outside(ctx context.Context, o adapters.Order) adapters.Result {
+	task, ok := builtin.Lookup(o.App, o.Method)
+	if !ok || task.Run == nil {
+		return adapters.Fail(engine.ClassInternal, fmt.Sprintf("the engine has no task %s.%s", o.App, o.Method))
+	}
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
+	outcome := task.Run(&builtin.Call{
+		Context: ctx, Incoming: o.Incoming, Task: o.Task, Iteration: o.Iteration, Now: now(), Documents: s.Library.Documents(ctx),
+	})
+	return adapters.Result{State: outcome.State, Outgoing: outcome.Outgoing, Error: outcome.Error}
+}
+
+// Run works until ctx ends.
+func (s *System) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.Runner.Run(ctx) })
+	for _, w := range s.workers {
+		g.Go(func() error { return w(ctx) })
+	}
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Close releases the bus and the store, in this order.
+func (s *System) Close() error {
+	var errs []error
+	if s.Bus != nil {
+		errs = append(errs, s.Bus.Close())
+	}
+	if s.Store != nil {
+		errs = append(errs, s.Store.Close())
+	}
+	return errors.Join(errs...)
+}
