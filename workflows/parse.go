@@ -40,6 +40,7 @@ func Parse(doc value.Value) (*Workflow, Problems) {
 	}
 	w.Tasks = r.tasks(doc)
 	w.Transitions, w.Leftover = r.transitions(w, doc)
+	r.problems.locate(w)
 	return w, r.problems
 }
 
@@ -270,6 +271,9 @@ func (r *reader) transitions(w *Workflow, doc value.Value) (edges []Transition, 
 			continue
 		}
 		for to, e := range targets.Members() {
+			if to == ErrorHandlerID {
+				continue
+			}
 			at := at + pointer(to)
 			if !e.IsObject() {
 				r.errorf(at, "type", "A transition must be an object with \"type\" and \"state\", not %s.", article(e.Kind()))
