@@ -98,7 +98,7 @@ func (l *Library) Machine(ctx context.Context, name string) (*engine.Machine, er
 	if err != nil {
 		return nil, fmt.Errorf("workflow %q: %w", name, err)
 	}
-	w, problems := workflows.Load(v, l.catalog, l.resolver(ctx))
+	w, problems := workflows.Load(relinked(v), l.catalog, l.resolver(ctx))
 	if err := problems.Err(); err != nil {
 		return nil, fmt.Errorf("workflow %q is a draft: %w", name, err)
 	}

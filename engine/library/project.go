@@ -88,6 +88,7 @@ func (l *Library) components(ctx context.Context, p *workflows.Project, by strin
 	var result Import
 	var batch store.Batch
 	within := both{p, l.resolver(ctx)}
+	linked, _ := p.Relink(l.resolver(ctx))
 	heads := make([]value.Value, 0, len(p.Components))
 	for i := range p.Components {
 		c := &p.Components[i]
@@ -98,18 +99,15 @@ func (l *Library) components(ctx context.Context, p *workflows.Project, by strin
 			if _, err := uuid.Parse(id); err != nil || l.taken(ctx, store.Workflows, id, p.ID) {
 				id = uuid.NewString()
 			}
-			doc = doc.With("_id", value.String(id))
-			w, problems := workflows.Load(doc, l.catalog, within)
+			doc = doc.With("_id", value.String(id)).With(linksKey, links(c.Document, linked.Components[i].Document))
+			w, problems := workflows.Load(relinked(doc), l.catalog, within)
 			if len(problems.Errors()) > 0 {
 				result.Drafts = append(result.Drafts, w.Name)
 			}
-			doc = w.Normalise(l.catalog).With("errors", problemList(problems.Errors())).With("warnings", problemList(problems.Warnings()))
+			doc = doc.With("transitions", w.Normalise(l.catalog).Get("transitions")).With("errors", problemList(problems.Errors())).With("warnings", problemList(problems.Warnings()))
 			ix := index(collection, doc.With("draft", value.Bool(len(problems.Errors()) > 0)).With("uuid", value.String(id)))
 			batch = append(batch, store.Write{Collection: collection, ID: id, Expect: store.Any, Body: doc.AppendJSON(nil), Index: ix})
 		} else if known {
-			if !doc.Get("_id").IsString() && !doc.Get("id").IsString() {
-				doc = doc.With("_id", value.String(id))
-			}
 			batch = append(batch, store.Write{Collection: collection, ID: id, Expect: store.Any, Body: doc.AppendJSON(nil), Index: index(collection, doc)})
 		}
 		heads = append(heads, value.Object(
@@ -129,6 +127,34 @@ func (l *Library) components(ctx context.Context, p *workflows.Project, by strin
 	}
 	batch = append(batch, store.Write{Collection: store.Projects, ID: p.ID, Expect: store.Any, Body: doc.AppendJSON(nil), Index: index(store.Projects, doc)})
 	return result, batch, nil
+}
+
+// linksKey is the member of a stored workflow that says which transformations its tasks mean
+// where the document carries ids that nobody has: {task: id}. The document itself stays as it
+// was imported, so that an export equals it.
+const linksKey = "links"
+
+// links lists what relinking changed; Absent when it changed nothing.
+func links(before, after value.Value) value.Value {
+	var m value.Members
+	for id, task := range after.Get("tasks").Members() {
+		to := task.Path("variables", "incoming", "tr_id")
+		if !value.Equal(to, before.Path("tasks", id, "variables", "incoming", "tr_id")) {
+			m.Set(id, to)
+		}
+	}
+	if m.Len() == 0 {
+		return value.Absent
+	}
+	return m.Value()
+}
+
+// relinked is a stored workflow with its links put in place.
+func relinked(doc value.Value) value.Value {
+	for id, to := range doc.Get(linksKey).Members() {
+		doc = doc.WithPath([]string{"tasks", id, "variables", "incoming", "tr_id"}, to)
+	}
+	return doc
 }
 
 func keep(yes bool, v value.Value) value.Value {
@@ -185,10 +211,7 @@ func (l *Library) ExportProject(ctx context.Context, key string) (value.Value, e
 			if err != nil {
 				return value.Absent, fmt.Errorf("export project %q: %w", key, err)
 			}
-			doc = d.Doc.Without("project")
-			if !d.Doc.Get("_id").IsAbsent() && c != store.Transformations && c != store.CommandTemplates {
-				doc = doc.Without("_id")
-			}
+			doc = d.Doc.Without("project", linksKey)
 		}
 		parts = append(parts, head.Without("stored", "name").With("document", doc))
 	}

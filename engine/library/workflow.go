@@ -190,5 +190,5 @@ func (l *Library) ExportWorkflow(ctx context.Context, key string) (value.Value, 
 		return value.Absent, err
 	}
 	w, _ := workflows.Parse(s.Doc)
-	return w.Export(), nil
+	return w.Export().Without("project", linksKey), nil
 }

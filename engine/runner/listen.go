@@ -26,9 +26,8 @@ func (r *Runner) listen(ctx context.Context) error {
 
 // deliver finds the waiting tasks that an event's source, topic and content match.
 func (r *Runner) deliver(ctx context.Context, event value.Value) error {
-	page, err := r.Store.Find(ctx, store.Tasks, store.Query{Where: store.And{
-		store.Where("name", store.Eq, "eventListenerJob"), store.Where("status", store.Eq, "running"),
-	}, NoTotal: true})
+	listens := store.ListensTo(event.Get("source").Text(), event.Get("topic").Text())
+	page, err := r.Store.Find(ctx, store.Tasks, store.Query{Where: store.Where("listens", store.Eq, listens), NoTotal: true})
 	if err != nil {
 		return err
 	}
@@ -38,9 +37,6 @@ func (r *Runner) deliver(ctx context.Context, event value.Value) error {
 			continue
 		}
 		in := task.Path("variables", "incoming")
-		if in.Get("source").Text() != event.Get("source").Text() || in.Get("topic").Text() != event.Get("topic").Text() {
-			continue
-		}
 		if s := in.Get("schema"); s.IsObject() {
 			schema, err := schemas.Compile(s)
 			if err != nil || len(schema.Check(event)) > 0 {

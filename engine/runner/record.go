@@ -153,7 +153,15 @@ var taskFields = newIndexer(store.Tasks, map[string]func(runDoc) any{
 	"metrics.user":         func(d runDoc) any { return orNil(d.job.User) },
 	"metrics.owner":        func(d runDoc) any { return orNil(d.run.Owner) },
 	"groups":               func(d runDoc) any { return setOrNil(d.task.Groups) },
+	"listens":              listens,
 })
+
+func listens(d runDoc) any {
+	if !d.run.Subscribed {
+		return nil
+	}
+	return store.ListensTo(d.run.Incoming.Get("source").Text(), d.run.Incoming.Get("topic").Text())
+}
 
 // TaskWireStatus is a task's status as the API spells it.
 func TaskWireStatus(s engine.TaskStatus) string {
@@ -223,6 +231,9 @@ func taskDoc(task *workflows.Task, job *engine.Job, run *engine.Run) value.Value
 	d.Set("job", value.Object(
 		"_id", value.String(job.ID), "task", value.String(run.Task), "name", value.String(job.Name),
 		"description", value.String(job.Description), "ancestors", value.Strings(job.Ancestors...)))
+	if l, ok := listens(runDoc{task, job, run}).(string); ok {
+		d.Set("listens", value.String(l))
+	}
 	d.Set("metrics", metrics.Value())
 	d.Set("last_updated", value.Int(job.UpdatedAt))
 	return d.Value()

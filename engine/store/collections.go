@@ -179,11 +179,13 @@ var Collections = []Collection{
 			{Name: "metrics.user", Type: Text},
 			{Name: "metrics.owner", Type: Text},
 			{Name: "groups", Type: Texts},
+			{Name: "listens", Type: Text}, // source and topic of the event it waits for, see ListensTo
 		},
 		Indexes: []Index{
 			By("job._id"),
 			By("type", "status"),
 			By("metrics.start_time"),
+			Sparsely("listens"),
 		},
 	},
 	{
@@ -240,6 +242,9 @@ var Collections = []Collection{
 		},
 	},
 }
+
+// ListensTo is the value of a task's field "listens" while it waits for an event.
+func ListensTo(source, topic string) string { return source + "\n" + topic }
 
 // rootJob returns the first ancestor: the job whose start led to this one.
 func rootJob(doc value.Value) any {

@@ -29,7 +29,7 @@ func (e *SyntaxError) Error() string {
 }
 
 // Parse reads one JSON text. It refuses what JSON leaves open and what would make two
-// readers disagree: duplicate keys, invalid UTF-8, lone surrogates, numbers that are not
+// readers disagree: duplicate keys with different values, invalid UTF-8, lone surrogates, numbers that are not
 // finite, and nesting beyond MaxDepth. The error is a *SyntaxError.
 func Parse(data []byte) (Value, error) { return parse(string(data), true) }
 
@@ -187,9 +187,6 @@ func (p *parser) object(depth int) Value {
 		} else {
 			dup = slices.Index(keys, key)
 		}
-		if dup >= 0 && p.strict {
-			return p.fail("duplicate key %q", clip(key))
-		}
 		p.space()
 		if p.i >= len(p.s) || p.s[p.i] != ':' {
 			return p.fail("':' expected after the key, got %s", p.seen())
@@ -198,6 +195,9 @@ func (p *parser) object(depth int) Value {
 		v := p.value(depth)
 		if p.err != nil {
 			return Absent
+		}
+		if dup >= 0 && p.strict && !Equal(vals[dup], v) {
+			return p.fail("duplicate key %q with another value", clip(key))
 		}
 		p.path = p.path[:len(p.path)-1]
 		if dup >= 0 {
