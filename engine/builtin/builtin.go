@@ -4,10 +4,16 @@
 // Most are pure: they depend on their call alone and are run inside the turn that ordered
 // them, without a message. The few that touch the outside world are marked Outside and are
 // run by a worker.
+//
+// Every function sees its parameters checked against its catalog entry: what is required is
+// there, and a text that stands for a number or a boolean, as the canvas writes them, has
+// become one. The text functions and array functions are JavaScript's, because workflows
+// were written for those.
 package builtin
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/heddlehq/heddle/engine"
@@ -32,7 +38,11 @@ type Call struct {
 	Iteration int
 	Now       time.Time // when the task was ordered
 	Documents Documents
+	Network   *Network // what Outside tasks may reach; nil means the zero Network
 }
+
+// ErrNotFound is what [Documents] answer for a document that does not exist.
+var ErrNotFound = errors.New("not found")
 
 // Documents finds stored documents that tasks name. Errors wrap [ErrNotFound] when there is
 // no such document.

@@ -128,7 +128,7 @@ func matches(r *run, args []any) (any, error) {
 	if strings.Contains(pattern, "{") {
 		size += 1_000
 	}
-	if err := r.spend(10 + (1+len(text)/16)*(1+size/8)); err != nil {
+	if err := r.spend(10 + len(text)*(1+size/8)); err != nil {
 		return nil, err
 	}
 	return re.MatchString(text), nil

@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// defaultServer is where a server listens unless told otherwise.
+const defaultServer = "http://127.0.0.1:3000"
+
+// remote is how a command reaches a server.
+type remote struct {
+	server, token string
+	asJSON        bool
+}
+
+func (r *remote) flags(f *pflag.FlagSet) {
+	f.StringVar(&r.server, "server", "", "`URL` of the server; the one of the last login unless given, else "+defaultServer)
+	f.StringVar(&r.token, "token", "", "session `token`; the one of the last login unless given")
+	f.BoolVar(&r.asJSON, "json", false, "print the server's answer as JSON")
+}
+
+// login is what heddle login remembers, readable by the user alone.
+type login struct{ server, token string }
+
+func loginFile() (string, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "heddle", "login.json"), nil
+}
+
+func (l login) save() error {
+	file, err := loginFile()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	doc := value.Object("server", value.String(l.server), "token", value.String(l.token))
+	return os.WriteFile(file, doc.AppendJSON(nil), 0o600)
+}
+
+func readLogin() login {
+	file, err := loginFile()
+	if err != nil {
+		return login{}
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return login{}
+	}
+	v, err := value.Parse(data)
+	if err != nil {
+		return login{}
+	}
+	return login{v.Get("server").Text(), v.Get("token").Text()}
+}
+
+// client speaks to a server.
+type client struct {
+	base, token string
+	http        *http.Client
+}
+
+func (r *remote) client() *client {
+	l := readLogin()
+	c := &client{base: r.server, token: r.token, http: &http.Client{Timeout: 5 * time.Minute}}
+	if c.base == "" {
+		c.base = l.server
+	}
+	if c.base == "" {
+		c.base = defaultServer
+	}
+	if !strings.Contains(c.base, "://") {
+		c.base = "http://" + c.base
+	}
+	c.base = strings.TrimRight(c.base, "/")
+	if c.token == "" && (l.server == c.base || r.server == "") {
+		c.token = l.token
+	}
+	return c
+}
+
+// refusal is an answer that is no success.
+type refusal struct {
+	status int
+	body   value.Value
+}
+
+func (e *refusal) Error() string {
+	text := e.body.Get("message").Text()
+	if text == "" {
+		text = http.StatusText(e.status)
+	}
+	if e.status == http.StatusUnauthorized {
+		text += "; log in with: heddle login --user NAME"
+	}
+	for _, key := range []string{"errors", "validationErrors"} {
+		for _, p := range e.body.Path("metadata", key).Elements() {
+			where := p.Get("pointer").Text() + p.Get("instancePath").Text()
+			text += "\n  " + where + ": " + p.Get("message").Text()
+		}
+	}
+	return text
+}
+
+// call sends a request and reads the JSON answer; an answer beyond 2xx is a *refusal.
+func (c *client) call(ctx context.Context, method, path string, query url.Values, body value.Value) (value.Value, error) {
+	data, err := c.raw(ctx, method, path, query, body)
+	if err != nil {
+		return value.Absent, err
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return value.Null, nil
+	}
+	return value.ParseLast(data)
+}
+
+func (c *client) raw(ctx context.Context, method, path string, query url.Values, body value.Value) ([]byte, error) {
+	target := c.base + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	var reader io.Reader
+	if !body.IsAbsent() {
+		reader = bytes.NewReader(body.AppendJSON(nil))
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, reader)
+	if err != nil {
+		return nil, err
+	}
+	if reader != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if _, ok := errors.AsType[*url.Error](err); ok && ctx.Err() == nil {
+			return nil, fmt.Errorf("no answer from %s: %w; is heddle serve running?", c.base, errors.Unwrap(err))
+		}
+		return nil, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("answer of %s: %w", c.base, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		v, err := value.ParseLast(data)
+		if err != nil {
+			v = value.Object("message", value.String(strings.TrimSpace(string(data))))
+		}
+		return nil, &refusal{resp.StatusCode, v}
+	}
+	return data, nil
+}
+
+func (c *client) get(ctx context.Context, path string, query url.Values) (value.Value, error) {
+	return c.call(ctx, http.MethodGet, path, query, value.Absent)
+}
+
+func (c *client) post(ctx context.Context, path string, body value.Value) (value.Value, error) {
+	return c.call(ctx, http.MethodPost, path, nil, body)
+}
+
+func newLogin(c *console) *cobra.Command {
+	var user, password string
+	r := &remote{}
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "Log in to a server and remember the session",
+		Long: `Login opens a session and keeps its token in the user's configuration folder, readable by
+the user alone. Without --password it is read from standard input.`,
+		Example: `  heddle login --user admin --password secret
+  echo secret | heddle login --server https://heddle.example.net --user ada`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if user == "" {
+				return errors.New("--user is required")
+			}
+			if password == "" {
+				data, err := io.ReadAll(io.LimitReader(c.in, 4096))
+				if err != nil {
+					return err
+				}
+				password = strings.TrimRight(string(data), "\r\n")
+			}
+			cl := r.client()
+			cl.token = ""
+			token, err := cl.raw(cmd.Context(), http.MethodPost, "/login", nil, value.Object("username", value.String(user), "password", value.String(password)))
+			if err != nil {
+				return err
+			}
+			if err := (login{cl.base, string(token)}).save(); err != nil {
+				return fmt.Errorf("remember the session: %w", err)
+			}
+			fmt.Fprintf(c.out, "logged in to %s as %s\n", cl.base, user)
+			return nil
+		},
+	}
+	r.flags(cmd.Flags())
+	cmd.Flags().StringVar(&user, "user", "", "account `name`")
+	cmd.Flags().StringVar(&password, "password", "", "password")
+	return cmd
+}

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/simulation"
+	"github.com/heddlehq/heddle/server"
+	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/system"
+	"github.com/heddlehq/heddle/workflows"
+)
+
+// serveFlags are the configuration of a server.
+type serveFlags struct {
+	listen, data, busListen string
+	nats                    []string
+	password, release, mock string
+	logLevel                string
+	cert, key               string
+	insecure                bool
+}
+
+func newServe(c *console) *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Start the server: engine, store, bus and API",
+		Long: `Serve starts everything in this process: the embedded store and bus under the data folder,
+the engine, its workers, and the HTTP API. The first start creates the account "admin" and
+prints its password once, unless --admin-password gives one.
+
+Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.`,
+		Example: `  heddle serve
+  HEDDLE_ADMIN_PASSWORD=secret heddle serve --listen 127.0.0.1:3000
+  heddle serve --data-dir /var/lib/heddle --listen :3443 --tls-cert cert.pem --tls-key key.pem
+  heddle serve --mock replies.json    # outside systems answer from a file`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context(), f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:3000", "`address` of the HTTP API")
+	flags.StringVar(&f.data, "data-dir", "heddle-data", "`folder` of the store and the bus")
+	flags.StringVar(&f.busListen, "bus-listen", "127.0.0.1:4222", "`address` of the embedded bus for adapters in other processes; off closes it")
+	flags.StringSliceVar(&f.nats, "nats", nil, "`URLs` of a NATS cluster instead of the embedded bus")
+	flags.StringVar(&f.password, "admin-password", "", "password of the account \"admin\", at the first start")
+	flags.StringVar(&f.release, "release", server.DefaultRelease, "release of Itential Platform that clients are told")
+	flags.StringVar(&f.mock, "mock", "", "answer adapter tasks from a mock `file`; those it does not name succeed without outputs")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&f.cert, "tls-cert", "", "certificate `file`; serves HTTPS")
+	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
+	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
+	return cmd
+}
+
+// check finds every problem of the configuration.
+func (f *serveFlags) check() (slog.Level, error) {
+	var level slog.Level
+	var wrong []error
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		wrong = append(wrong, fmt.Errorf("--log-level %q must be debug, info, warn or error", f.logLevel))
+	}
+	if (f.cert == "") != (f.key == "") {
+		wrong = append(wrong, errors.New("--tls-cert and --tls-key belong together"))
+	}
+	host, _, err := net.SplitHostPort(f.listen)
+	if err != nil {
+		wrong = append(wrong, fmt.Errorf("--listen %q must be host:port", f.listen))
+	} else if ip := net.ParseIP(host); f.cert == "" && !f.insecure && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		wrong = append(wrong, fmt.Errorf("--listen %s is not loopback: give --tls-cert and --tls-key, or --insecure-http behind a proxy that does TLS", f.listen))
+	}
+	if f.data == "" {
+		wrong = append(wrong, errors.New("--data-dir must name a folder"))
+	}
+	return level, errors.Join(wrong...)
+}
+
+func (c *console) serve(ctx context.Context, f serveFlags) error {
+	began := time.Now()
+	level, err := f.check()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
+	s, err := system.Open(ctx, system.Config{Data: f.data, NATS: f.nats, BusListen: f.busListen, Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			log.Error("not closed cleanly", "err", err)
+		}
+	}()
+	if f.mock != "" {
+		if err := c.mockAdapter(s, f.mock); err != nil {
+			return err
+		}
+	}
+	a, err := auth.New(auth.Options{Store: s.Store})
+	if err != nil {
+		return err
+	}
+	password, err := a.Bootstrap(ctx, f.password)
+	if err != nil {
+		return err
+	}
+	api, err := server.New(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Log: log, Release: f.release, AccessLevel: slog.LevelDebug})
+	if err != nil {
+		return err
+	}
+	l, err := f.listener(ctx)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.Run(ctx) })
+	g.Go(func() error { return api.Serve(ctx, l) })
+	scheme := "http"
+	if f.cert != "" {
+		scheme = "https"
+	}
+	fmt.Fprintf(c.out, "Heddle is ready on %s://%s (after %s)\n", scheme, l.Addr(), time.Since(began).Round(time.Millisecond))
+	if password != "" {
+		fmt.Fprintf(c.out, "First start: log in as %q with the password %s (shown only now)\n", auth.Admin, password)
+	}
+	return g.Wait()
+}
+
+func (f *serveFlags) listener(ctx context.Context) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", f.listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w; choose another address with --listen", f.listen, err)
+	}
+	if f.cert == "" {
+		return l, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--tls-cert and --tls-key: %w", err), l.Close())
+	}
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+}
+
+// mockAdapter lets a mock file answer for every adapter.
+func (c *console) mockAdapter(s *system.System, file string) error {
+	doc, err := c.document(file)
+	if err != nil {
+		return err
+	}
+	mock, problems := simulation.ParseMock(doc, &workflows.Workflow{}, nil)
+	if errs := problems.Errors(); len(errs) > 0 {
+		return c.invalid(file, errs)
+	}
+	host, _ := os.Hostname()
+	s.Work(adapters.Worker{
+		Name: "mock@" + host, Consumer: "mock", Filter: []string{bus.TaskFilter(adapters.DefaultPool, "")}, Parallel: 256,
+	}, func(ctx context.Context, o adapters.Order) adapters.Result {
+		r, ok := mock.Reply(simulation.Turn{
+			Workflow: &workflows.Workflow{}, Task: &workflows.Task{ID: o.Task, App: o.App, Name: o.Method}, Iteration: o.Iteration,
+		})
+		if !ok {
+			return adapters.Result{State: workflows.Success}
+		}
+		select {
+		case <-time.After(r.After):
+		case <-ctx.Done():
+			return adapters.Fail("canceled", "the task was canceled")
+		}
+		if r.State == "" {
+			r.State = workflows.Success
+		}
+		return adapters.Result{State: r.State, Outgoing: r.Outgoing, Error: r.Error}
+	})
+	return nil
+}
