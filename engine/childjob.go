@@ -16,7 +16,7 @@ func (s *step) beginChildren(i int) {
 		s.end(i, Fail(ClassInput, "workflow must be the name of the workflow to start"))
 		return
 	}
-	if vars := in.Get("variables"); !vars.IsNothing() && !vars.IsObject() && vars.Text() != "" {
+	if vars := in.Get("variables"); !vars.IsNothing() && !vars.IsObject() && !(vars.IsString() && vars.Text() == "") {
 		s.end(i, Fail(ClassInput, fmt.Sprintf("variables must be an object, not %s", vars.Kind())))
 		return
 	}
@@ -54,11 +54,15 @@ func (s *step) beginChildren(i int) {
 	s.dispatch(i)
 }
 
-// dispatch starts as many children as the cap allows, and ends the task after the last.
+// dispatch starts as many children as the cap allows, none while the job is held, and ends
+// the task after the last. A canceled job starts none any more.
 func (s *step) dispatch(i int) {
 	t := s.edit(i)
 	loop := *t.Loop
 	loop.Kids = slices.Clip(loop.Kids)
+	if s.job.Status == Canceling {
+		loop.Total = loop.Done + loop.Live
+	}
 	single := t.Incoming.Get("loopType").Text() == ""
 	limit := loop.Total
 	switch {
@@ -67,11 +71,17 @@ func (s *step) dispatch(i int) {
 	case s.m.nodes[i].task.Children.Concurrency > 0:
 		limit = s.m.nodes[i].task.Children.Concurrency
 	}
-	for loop.Next < loop.Total && loop.Live < limit {
+	done := make(map[int]bool) // in an earlier attempt
+	for _, k := range loop.Kids {
+		if k.Element >= loop.Next {
+			done[k.Element] = true
+		}
+	}
+	for s.job.Status == Running && loop.Next < loop.Total && loop.Live < limit {
 		e := loop.Next
 		loop.Next++
-		if slices.ContainsFunc(loop.Kids, func(k Kid) bool { return k.Element == e && k.Done }) {
-			continue // done in an earlier attempt
+		if done[e] {
+			continue
 		}
 		if single {
 			e = -1
@@ -136,7 +146,7 @@ func (m *Machine) startChildren(job *Job, i int) []Effect {
 // child takes news of a child job.
 func (s *step) child(i int) error {
 	if s.m.nodes[i].kind != kindChildJob {
-		return ErrStale
+		return conflict("task %q starts no child jobs", s.id(i))
 	}
 	t, err := s.current(i, TaskRunning)
 	if err != nil {
@@ -162,12 +172,19 @@ func (s *step) child(i int) error {
 	case ChildRefused:
 		kid.Status, kid.Output = Errored, s.ev.Outcome.Error
 	case ChildFinished:
-		kid.Started = true
-		if s.ev.Status == Errored && s.m.nodes[i].task.Children.OnError != "error" {
-			kid.Status = Errored // it can be repaired: wait
+		wait := s.ev.Status == Errored && s.m.nodes[i].task.Children.OnError != "error"
+		switch {
+		case s.ev.Status == Running, wait:
+			// A child in error can be repaired, and then says that it runs again.
+			if kid.Status == s.ev.Status {
+				return ErrStale
+			}
+			kid.Status, kid.Started = s.ev.Status, true
 			return nil
+		case s.ev.Status != Errored && !s.ev.Status.Final():
+			return conflict("a child job cannot end as %q", s.ev.Status)
 		}
-		kid.Status, kid.Output = s.ev.Status, s.ev.Variables
+		kid.Status, kid.Output, kid.Started = s.ev.Status, s.ev.Variables, true
 		if s.ev.Status == Errored {
 			kid.Output = Problem(ClassChild, fmt.Sprintf("child job %s is in error", kid.ID))
 			s.send(Effect{Type: ControlChild, Child: kid.ID, Act: "cancel"})
@@ -228,6 +245,17 @@ func (s *step) endChildren(i int) {
 	s.end(i, Succeed("job_details", details))
 }
 
+// retryElements runs only those elements of a loop again that did not complete, with the
+// parameters they had.
+func (s *step) retryElements(i int) {
+	t := s.edit(i)
+	t.Loop = t.Loop.again()
+	s.dispatch(i)
+	if s.job.Tasks[i].Status == TaskRunning {
+		s.note(i)
+	}
+}
+
 // again prepares a failed loop of child jobs for another attempt: what completed stays.
 func (l *Loop) again() *Loop {
 	out := &Loop{Total: l.Total, Any: l.Any}
@@ -270,7 +298,10 @@ func (m *Machine) startHandler(job *Job) Effect {
 
 // handler takes news of the error handler's child job.
 func (s *step) handler() error {
+	id := ChildID(s.job.ID, workflows.ErrorHandlerID, 1, -1)
 	switch {
+	case !s.job.Handling, s.ev.Iteration != 1, s.ev.Child != "" && s.ev.Child != id:
+		return ErrStale
 	case s.ev.Type == ChildFinished && s.ev.Status == Complete:
 		s.job.Handling = false
 		s.warn("job", "", fmt.Sprintf("The job could not reach its end; the error handler %q dealt with it.", s.m.workflow.ErrorHandler))
@@ -282,9 +313,7 @@ func (s *step) handler() error {
 			text = "The error handler could not be started: " + Text(s.ev.Outcome.Error)
 		}
 		s.fail("job", "", value.String(text))
-		s.job.Status = Errored
-		s.announce("jobError")
-		s.tellParent()
+		s.broken()
 	default:
 		return ErrStale
 	}

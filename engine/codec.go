@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -189,6 +190,7 @@ func (w *writer) task(t *TaskState) {
 	w.int("endedAt", t.EndedAt)
 	w.int("claimedAt", t.ClaimedAt)
 	w.int("aliveAt", t.AliveAt)
+	w.int("reportedAt", t.ReportedAt)
 	w.text("owner", t.Owner)
 	w.text("worker", t.Worker)
 	w.float("percent", t.Percent)
@@ -204,7 +206,6 @@ func (w *writer) task(t *TaskState) {
 		w.int("live", int64(l.Live))
 		w.int("done", int64(l.Done))
 		w.bool("any", l.Any)
-		w.bool("failed", l.Failed)
 		if len(l.Kids) > 0 {
 			w.open("kids", '[')
 			for _, k := range l.Kids {
@@ -404,8 +405,42 @@ func (m *Machine) Decode(v value.Value) (*Job, error) {
 			return nil, fmt.Errorf("job %s has a task %q that its workflow does not have", j.ID, id)
 		}
 		j.Tasks[i] = taskState(t)
+		if err := m.sound(i, j.Tasks[i]); err != nil {
+			return nil, fmt.Errorf("job %s, task %q: %w", j.ID, id, err)
+		}
 	}
 	return j, nil
+}
+
+// sound refuses a task state that no step can lead to and that later steps rely on not to be.
+func (m *Machine) sound(i int, t *TaskState) error {
+	n, l := &m.nodes[i], t.Loop
+	loops := n.kind == kindChildJob || n.kind == kindForEach
+	switch {
+	case t.Status == TaskRetrying && n.task.Retry == nil:
+		return errors.New("it waits for a retry, but has no retry settings")
+	case t.Status == TaskRunning && loops && l == nil:
+		return errors.New("it runs without a loop")
+	case l != nil && !loops:
+		return errors.New("it has a loop, but is neither a childJob nor a forEach")
+	case l != nil && t.Status != TaskComplete && t.Status != TaskFailure && l.Total > max(1, t.Incoming.Get("data_array").Len()):
+		return fmt.Errorf("its loop has %d elements, more than its data", l.Total)
+	case l != nil && !l.sound(n.kind == kindChildJob && t.Status == TaskRunning):
+		return fmt.Errorf("its loop of %d elements cannot be at %d, with %d children done and %d under way", l.Total, l.Next, l.Done, l.Live)
+	}
+	return nil
+}
+
+// sound tells whether the numbers of a loop fit; while it runs, a child must be left to end it.
+func (l *Loop) sound(running bool) bool {
+	done := 0
+	for _, k := range l.Kids {
+		if k.Done {
+			done++
+		}
+	}
+	return 0 <= l.Next && l.Next <= l.Total && l.Done == done && l.Done+l.Live == len(l.Kids) && len(l.Kids) <= l.Total &&
+		!(running && l.Done == l.Total)
 }
 
 func taskState(v value.Value) *TaskState {
@@ -415,7 +450,7 @@ func taskState(v value.Value) *TaskState {
 		Mode: v.Get("mode").Text(), Approved: v.Get("approved").Text(),
 		Incoming: v.Get("incoming"), Outgoing: v.Get("outgoing"), Error: v.Get("error"),
 		FirstAt: number(v, "firstAt"), StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"),
-		ClaimedAt: number(v, "claimedAt"), AliveAt: number(v, "aliveAt"), Owner: v.Get("owner").Text(), Worker: v.Get("worker").Text(),
+		ClaimedAt: number(v, "claimedAt"), AliveAt: number(v, "aliveAt"), ReportedAt: number(v, "reportedAt"), Owner: v.Get("owner").Text(), Worker: v.Get("worker").Text(),
 		Percent: v.Get("percent").Float(), Text: v.Get("text").Text(), Subscribed: v.Get("subscribed").Truth(),
 	}
 	if p := v.Get("pending"); p.IsObject() {
@@ -425,7 +460,7 @@ func taskState(v value.Value) *TaskState {
 	if l := v.Get("loop"); l.IsObject() {
 		t.Loop = &Loop{
 			Total: int(number(l, "total")), Next: int(number(l, "next")), Live: int(number(l, "live")), Done: int(number(l, "done")),
-			Any: l.Get("any").Truth(), Failed: l.Get("failed").Truth(),
+			Any: l.Get("any").Truth(),
 		}
 		for _, k := range l.Get("kids").Elements() {
 			t.Loop.Kids = append(t.Loop.Kids, Kid{

@@ -27,6 +27,8 @@ func (m *Machine) Explain(job *Job) []Reason {
 	switch job.Status {
 	case Paused:
 		add(Reason{Kind: "pause", Since: job.HeldAt, Text: "The job is " + job.HeldBy + ".", Unblock: "resume the job"})
+	case BlockedJ:
+		add(Reason{Kind: "guard", Since: job.HeldAt, Text: "The job is blocked: " + job.HeldBy + ".", Unblock: "approve what is blocked, then resume the job"})
 	case Errored:
 		r := Reason{Kind: "error", Since: job.UpdatedAt, Text: "The job cannot reach its end.", Unblock: "retry or skip the failed task, complete it with a result, revert to an earlier task, or cancel the job"}
 		if n := len(job.Errors); n > 0 {

@@ -29,7 +29,7 @@ func (s *step) nextElement(i int) {
 	n := &s.m.nodes[i]
 	t := s.edit(i)
 	loop := *t.Loop
-	if loop.Failed {
+	if s.bodyFailed(i) {
 		s.end(i, Fail(ClassData, fmt.Sprintf("a task of the loop's body failed at element %d", loop.Next-1)))
 		return
 	}
@@ -64,19 +64,42 @@ func (s *step) iterate() bool {
 	return false
 }
 
+// bodyFailed tells whether a task in the body of loop i ended in an error nobody handles.
+func (s *step) bodyFailed(i int) bool {
+	for _, b := range s.m.nodes[i].body {
+		if s.m.nodes[b].region == i && s.job.Tasks[b].Status == TaskError && !s.hasEdge(b, workflows.Failed) {
+			return true
+		}
+	}
+	return false
+}
+
+// inReach refuses to work on task i when a loop around it is neither under way nor waits in
+// error for a repair.
+func (s *step) inReach(i int) error {
+	for l := s.m.nodes[i].region; l >= 0; l = s.m.nodes[l].region {
+		t := s.job.Tasks[l]
+		switch {
+		case t.Status == TaskRunning:
+		case t.Status == TaskError && t.Loop != nil && s.taken(l):
+			return conflict("the job went on from the loop %q around task %q by its error transition; revert to the loop instead", s.id(l), s.id(i))
+		case t.Status != TaskError || t.Loop == nil:
+			return conflict("task %q is in the body of the loop %q, which is not under way", s.id(i), s.id(l))
+		}
+	}
+	return nil
+}
+
 // reopen lets the loops around task i run on after it is repaired.
 func (s *step) reopen(i int) {
 	for l := s.m.nodes[i].region; l >= 0; l = s.m.nodes[l].region {
-		t := s.edit(l)
-		if t.Loop != nil {
-			loop := *t.Loop
-			loop.Failed = false
-			t.Loop = &loop
-		}
-		if t.Status == TaskError && t.Loop != nil {
+		if s.job.Tasks[l].Status == TaskError {
+			t := s.edit(l)
 			t.Status, t.EndedAt, t.Error = TaskRunning, 0, value.Absent
 			s.resolved(s.id(l))
 			s.undecide(l)
+			s.unhold(l)
+			s.note(l)
 		}
 	}
 }
@@ -93,7 +116,7 @@ func (s *step) undecide(i int) {
 	// What other predecessors still refuse becomes "never" again when i finishes; what they
 	// already decided alone is decided now.
 	for _, d := range down {
-		if s.job.Tasks[d].Status.Finished() && d != i && !slices.Contains(s.queue, d) {
+		if s.job.Tasks[d].Status.Finished() && d != i {
 			s.queue = append(s.queue, d)
 		}
 	}

@@ -118,6 +118,7 @@ type TaskState struct {
 	EndedAt    int64
 	ClaimedAt  int64
 	AliveAt    int64 // last sign of life of its worker
+	ReportedAt int64 // the same by the worker's own clock
 	Owner      string
 	Worker     string
 	Percent    float64
@@ -129,13 +130,12 @@ type TaskState struct {
 
 // Loop is the progress of a childJob or forEach.
 type Loop struct {
-	Total  int
-	Next   int // index of the next element to start
-	Live   int // children under way
-	Done   int
-	Any    bool // at least one child completed
-	Failed bool // a body task ended in an error nobody handles
-	Kids   []Kid
+	Total int
+	Next  int // index of the next element to start
+	Live  int // children under way
+	Done  int
+	Any   bool // at least one child completed
+	Kids  []Kid
 }
 
 // Kid is a child job of a task.
@@ -222,7 +222,15 @@ func IterationID(job, task string, n int) string {
 	u := sum[:16]
 	u[6] = u[6]&0x0f | 0x80 // version 8: custom
 	u[8] = u[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
+	var text [36]byte
+	hex.Encode(text[:], u[:4])
+	for i, at := range []int{4, 6, 8} {
+		text[9+5*i-1] = '-'
+		hex.Encode(text[9+5*i:], u[at:at+2])
+	}
+	text[23] = '-'
+	hex.Encode(text[24:], u[10:])
+	return string(text[:])
 }
 
 // ChildID is the id of the child job for an element of a task's iteration.

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/heddlehq/heddle/workflows"
@@ -18,7 +20,6 @@ func (s *step) pause() error {
 		why = "paused by " + s.ev.By
 	}
 	s.hold(Paused, why)
-	s.controlChildren("pause")
 	s.announce("jobPause")
 	return nil
 }
@@ -34,40 +35,45 @@ func (s *step) resume() error {
 			if s.job.Status == BlockedJ {
 				return conflict("task %q is blocked and must be approved first", s.id(i))
 			}
-			s.hold(BlockedJ, "task \""+s.id(i)+"\" is blocked")
+			s.hold(BlockedJ, fmt.Sprintf("task %q is blocked", s.id(i)))
+			s.announce("jobBlocked")
 			return nil
 		}
 	}
 	s.job.Status = Running
 	s.job.HeldAt, s.job.HeldBy = 0, ""
-	held := s.job.Held
-	s.job.Held = nil
 	s.controlChildren("resume")
 	s.announce("jobResume")
-	for _, i := range held {
-		if s.job.Tasks[i].Status.Finished() {
-			s.follow(i)
+	for len(s.job.Held) > 0 { // a revert among them takes others out
+		i := s.job.Held[0]
+		s.job.Held = s.job.Held[1:]
+		s.follow(i)
+	}
+	s.lookAll() // while the job was held, repairs may have taken decisions back
+	for i, t := range s.job.Tasks {
+		switch {
+		case t.Status == TaskReady:
+			s.start(i)
+		case t.Status == TaskBlocked:
+			t := s.edit(i)
+			t.Mode = "force"
+			t.Retries = 0
+			s.start(i)
+		case t.Status == TaskRunning && s.m.nodes[i].kind == kindChildJob:
+			s.dispatch(i)
 		}
 	}
-	// While the job was held, decisions may have been taken back by repairs: look at all.
+	s.ring()
+	return nil
+}
+
+// lookAll has the successors of every decided task looked at again.
+func (s *step) lookAll() {
 	for i, t := range s.job.Tasks {
 		if t.Status.Finished() || t.Never {
 			s.queue = append(s.queue, i)
 		}
 	}
-	for i, t := range s.job.Tasks {
-		switch t.Status {
-		case TaskReady:
-			s.start(i)
-		case TaskBlocked:
-			t := s.edit(i)
-			t.Mode = "force"
-			t.Retries = 0
-			s.start(i)
-		}
-	}
-	s.ring()
-	return nil
 }
 
 func (s *step) controlChildren(act string) {
@@ -86,16 +92,13 @@ func (s *step) cancel() error {
 	if s.job.Status == Canceling && s.ev.Graceful {
 		return ErrStale
 	}
-	if s.job.Handling {
-		s.job.Handling = false
-		s.send(Effect{Type: ControlChild, Child: ChildID(s.job.ID, workflows.ErrorHandlerID, 1, -1), Act: "cancel"})
-	}
+	s.stopHandler()
 	for i, t := range s.job.Tasks {
 		if !t.Status.Active() {
 			continue
 		}
 		kind := s.m.nodes[i].kind
-		if s.ev.Graceful && t.Status == TaskRunning && t.Pending == nil && (kind == kindPlain || kind == kindChildJob) {
+		if s.ev.Graceful && t.Status == TaskRunning && t.Pending == nil && (kind == kindPlain || kind == kindChildJob && t.Loop.Live > 0) {
 			if kind == kindChildJob {
 				s.stopWork(i, "cancel-graceful")
 			}
@@ -106,6 +109,13 @@ func (s *step) cancel() error {
 	s.job.Status = Canceling
 	s.job.HeldAt, s.job.HeldBy = 0, ""
 	return nil
+}
+
+func (s *step) stopHandler() {
+	if s.job.Handling {
+		s.job.Handling = false
+		s.send(Effect{Type: ControlChild, Child: ChildID(s.job.ID, workflows.ErrorHandlerID, 1, -1), Act: "cancel"})
+	}
 }
 
 // canceled makes a cancel final once nothing runs any more.
@@ -119,18 +129,26 @@ func (s *step) patch() error {
 	if !s.ev.Variables.IsObject() {
 		return conflict("the variables to change must be an object")
 	}
+	before := s.job.Variables
 	for name, v := range s.ev.Variables.Members() {
 		s.setVariable(name, v)
+	}
+	if value.Equal(before, s.job.Variables) {
+		return ErrStale
 	}
 	return nil
 }
 
 func (s *step) access() error {
+	groups, watchers := s.job.Groups, s.job.Watchers
 	if s.ev.Groups != nil {
 		s.job.Groups = s.ev.Groups
 	}
 	if s.ev.Watchers != nil {
 		s.job.Watchers = s.ev.Watchers
+	}
+	if slices.Equal(groups, s.job.Groups) && slices.Equal(watchers, s.job.Watchers) {
+		return ErrStale
 	}
 	return nil
 }
@@ -166,43 +184,26 @@ func (s *step) retryTask(i int) error {
 	case s.taken(i):
 		return conflict("the job went on from task %q by its error transition; revert to it instead", s.id(i))
 	}
-	if s.ev.Variables.IsObject() {
-		if err := s.patch(); err != nil {
-			return err
-		}
+	if err := s.inReach(i); err != nil {
+		return err
+	}
+	for name, v := range s.ev.Variables.Members() {
+		s.setVariable(name, v)
 	}
 	s.fixed()
 	s.resolved(s.id(i))
 	s.reopen(i)
 	s.undecide(i)
 	s.unhold(i)
-	t = s.edit(i)
-	t.Retries = 0
-	if s.m.nodes[i].kind == kindChildJob && t.Loop != nil && t.Incoming.Get("loopType").Text() != "" && s.job.Status == Running {
-		s.retryElements(i)
-		return nil
-	}
-	t.Loop = nil
+	s.edit(i).Retries = 0
+	s.forget(i)
 	s.start(i)
 	return nil
 }
 
-// retryElements runs only those elements of a loop again that did not complete.
-func (s *step) retryElements(i int) {
-	t := s.edit(i)
-	incoming, loop := t.Incoming, t.Loop.again()
-	t.Iteration++
-	t.Status, t.Incoming, t.Loop = TaskRunning, incoming, loop
-	t.StartedAt, t.EndedAt, t.Error, t.Outgoing = s.at, 0, value.Absent, value.Absent
-	s.dispatch(i)
-	if s.job.Tasks[i].Status == TaskRunning {
-		s.note(i)
-	}
-}
-
 // unhold forgets that task i waits to be followed.
 func (s *step) unhold(i int) {
-	if s.isHeld(i) {
+	if slices.Contains(s.job.Held, i) {
 		s.job.Held = slices.DeleteFunc(slices.Clone(s.job.Held), func(h int) bool { return h == i })
 	}
 }
@@ -216,6 +217,9 @@ func (s *step) continueFrom(i int) error {
 	t := s.job.Tasks[i]
 	if t.Status.Active() {
 		return conflict("task %q is still at work", s.id(i))
+	}
+	if err := s.inReach(i); err != nil {
+		return err
 	}
 	if t.Iteration == 0 || !t.Status.Finished() {
 		s.fixed()
@@ -240,14 +244,9 @@ func (s *step) continueFrom(i int) error {
 	s.reopen(i)
 	s.unhold(i)
 	for _, to := range next {
-		if to == s.m.end {
-			s.undecide(i)
-			s.queue = append(s.queue, i)
-			continue
-		}
 		s.reset(to)
-		s.start(to)
 	}
+	s.queue = append(s.queue, i)
 	return nil
 }
 
@@ -268,18 +267,18 @@ func (s *step) revertTo(i int) error {
 	case !slices.Contains(s.m.downstream(to), i):
 		return conflict("task %q does not lead to task %q", s.ev.To, s.ev.Task)
 	}
-	s.fixed()
-	down := s.m.downstream(to)
-	ids := make([]string, len(down))
-	for k, d := range down {
-		ids[k] = s.id(d)
+	if err := s.inReach(to); err != nil {
+		return err
 	}
-	s.resolved(ids...)
+	blocked := s.job.Status == BlockedJ
+	s.fixed()
 	s.job.Reverts++
-	s.resetTasks(down)
+	s.reset(to)
 	s.reopen(to)
-	s.undecide(to)
 	s.start(to)
+	if blocked && !s.anyBlocked() {
+		return s.resume()
+	}
 	return nil
 }
 
@@ -326,8 +325,13 @@ func (s *step) give(i int, o Outcome, note string) error {
 	if t.Status == TaskError && s.taken(i) {
 		return conflict("the job went on from task %q by its error transition; revert to it instead", s.id(i))
 	}
-	if o.State == workflows.Blocked {
-		return conflict("a given result must be success, failure or error")
+	switch o.State {
+	case workflows.Success, workflows.Failure, workflows.Failed:
+	default:
+		return conflict("a given result must be success, failure or error, not %q", o.State)
+	}
+	if err := s.inReach(i); err != nil {
+		return err
 	}
 	if t.Status == TaskError {
 		s.fixed()
@@ -338,25 +342,25 @@ func (s *step) give(i int, o Outcome, note string) error {
 	}
 	blocked := t.Status == TaskBlocked
 	s.stopWork(i, "cancel")
-	t = s.edit(i)
-	if t.Iteration == 0 {
-		t.Iteration, t.StartedAt = 1, s.at
+	for _, b := range s.m.nodes[i].body {
+		if s.job.Tasks[b].Status.Active() {
+			s.abort(b)
+		}
 	}
-	t.Retries, t.Status = retriesSpent(s.m.nodes[i].task), TaskRunning
+	t = s.edit(i)
+	if t.Status == TaskReady {
+		t.Iteration++
+		t.StartedAt = s.at
+	}
+	t.Status = TaskRunning
 	s.warn(s.id(i), s.m.nodes[i].task.Name, note)
+	s.given = true
 	s.end(i, o)
+	s.given = false
 	if blocked && s.job.Status == BlockedJ && !s.anyBlocked() {
 		return s.resume()
 	}
 	return nil
-}
-
-// retriesSpent makes a given result final: no retry follows it.
-func retriesSpent(t *workflows.Task) int {
-	if t.Retry == nil {
-		return 0
-	}
-	return t.Retry.Limit
 }
 
 func (s *step) anyBlocked() bool {
@@ -380,19 +384,30 @@ func (s *step) approve(i int) error {
 	return nil
 }
 
-// alive takes a worker's sign of life.
+// unnamed stands for a worker that does not give its name.
+const unnamed = "unnamed"
+
+// alive takes a worker's sign of life. One that is not newer than the last, by the worker's
+// own clock, is a repetition.
 func (s *step) alive(i int) error {
 	t, err := s.current(i, TaskRunning)
 	if err != nil {
 		return err
 	}
-	if t.Pending != nil || s.ev.Type == TaskStarted && t.Worker == s.ev.Worker && t.Worker != "" {
+	switch worker := cmp.Or(s.ev.Worker, unnamed); {
+	case s.m.nodes[i].kind != kindPlain:
+		return conflict("task %q is not one for a worker", s.id(i))
+	case t.Pending != nil, s.ev.At < t.ReportedAt:
+		return ErrStale
+	case s.ev.Type == TaskStarted && (t.Worker == worker || t.Worker != "" && t.Worker != unnamed && s.ev.At == t.ReportedAt):
+		return ErrStale
+	case s.ev.Type == TaskProgressed && s.ev.At == t.ReportedAt && s.ev.Percent <= t.Percent:
 		return ErrStale
 	}
 	t = s.edit(i)
-	t.AliveAt = s.at
-	if s.ev.Worker != "" {
-		t.Worker = s.ev.Worker
+	t.AliveAt, t.ReportedAt = s.at, s.ev.At
+	if s.ev.Worker != "" || t.Worker == "" {
+		t.Worker = cmp.Or(s.ev.Worker, unnamed)
 	}
 	if s.ev.Type == TaskProgressed {
 		t.Percent, t.Text = s.ev.Percent, s.ev.Text
@@ -422,6 +437,9 @@ func (s *step) own(i int) error {
 		}
 	case TaskAssigned:
 		owner = s.ev.Owner
+		if t.Owner == owner {
+			return ErrStale
+		}
 	case TaskReleased:
 		if t.Owner == "" {
 			return ErrStale

@@ -21,30 +21,43 @@ func (s *step) retry(i int, o Outcome) bool {
 		return false
 	}
 	delay := retryDelay(r, t.Retries, IterationID(s.job.ID, n.task.ID, t.Iteration))
-	spent := r.Budget > 0 && s.at+delay > t.FirstAt+r.Budget
+	spent := r.Budget > 0 && after(s.at, delay) > after(t.FirstAt, r.Budget)
 	if t.Retries >= r.Limit || spent {
 		t.Exhausted = true
 		switch {
 		case o.State == workflows.Success:
 		case r.Exhausted == workflows.ExhaustedBlock:
-			s.block(i, o.Error, "retries exhausted")
+			s.block(i, o.Error, fmt.Sprintf("the retries of task %q are exhausted", n.task.ID))
 			return true
-		case r.Exhausted == workflows.ExhaustedPause && s.job.Status == Running:
+		case r.Exhausted == workflows.ExhaustedPause:
 			t.Status, t.Error = TaskReady, o.Error
 			s.note(i)
 			t.Retries = 0
-			s.hold(Paused, fmt.Sprintf("the retries of task %q are exhausted", n.task.ID))
-			s.announce("jobPause")
+			s.forget(i)
+			if s.job.Status == Running {
+				s.hold(Paused, fmt.Sprintf("paused because the retries of task %q are exhausted", n.task.ID))
+				s.announce("jobPause")
+			}
 			return true
 		}
 		return false
 	}
 	t.Status, t.Error = TaskRetrying, o.Error
-	s.note(i)
+	s.noteAs(i, o.State)
 	t.Retries++
-	t.Incoming = value.Absent
-	s.setTimer(Timer{Kind: TimerRetry, Task: n.task.ID, Iteration: t.Iteration, Due: s.at + delay})
+	s.forget(i)
+	s.setTimer(Timer{Kind: TimerRetry, Task: n.task.ID, Iteration: t.Iteration, Due: after(s.at, delay)})
 	return true
+}
+
+// forget drops what the next attempt of task i finds out anew. A loop of child jobs goes on
+// from where it was, unless it succeeded.
+func (s *step) forget(i int) {
+	t := s.edit(i)
+	if s.m.nodes[i].kind == kindChildJob && t.Incoming.Get("loopType").Text() != "" && t.Loop != nil && !t.Error.IsAbsent() {
+		return
+	}
+	t.Loop, t.Incoming = nil, value.Absent
 }
 
 // retryable tells whether the class of the error is one to retry on.
@@ -81,14 +94,18 @@ func (s *step) block(i int, err value.Value, why string) {
 	t := s.edit(i)
 	t.Status, t.Error, t.Approved = TaskBlocked, err, ""
 	s.note(i)
+	s.forget(i)
 	if s.job.Status == Running {
-		s.hold(BlockedJ, fmt.Sprintf("task %q is %s", s.id(i), why))
+		s.hold(BlockedJ, why)
 		s.announce("jobBlocked")
 	}
 }
 
-// hold keeps everything that would start from starting.
+// hold keeps everything that would start from starting, in child jobs as well.
 func (s *step) hold(status Status, why string) {
+	if s.job.Status == Running {
+		s.controlChildren("pause")
+	}
 	s.job.Status = status
 	s.job.HeldAt, s.job.HeldBy = s.at, why
 }

@@ -7,10 +7,19 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
+// tightReverts bounds the jumps back in one step. More mean that nothing from outside comes
+// between them, so that they would never end.
+const tightReverts = 100
+
 // revert jumps back from task i to task to: what lies downstream of the target is reset and
 // the target starts anew. Job variables stay as they are.
 func (s *step) revert(i, to int) {
 	s.job.Reverts++
+	if s.reverts++; s.reverts > tightReverts {
+		s.fail("job", "", value.String(fmt.Sprintf("Task %q jumps back to task %q again and again without any work between.", s.id(i), s.id(to))))
+		s.stop()
+		return
+	}
 	if limit := s.m.limits.Reverts; limit > 0 && s.job.Reverts > limit {
 		s.fail("job", "", value.String(fmt.Sprintf("Task %q would jump back once more, but the limit of %d reverts in one job is reached.", s.id(i), limit)))
 		s.stop()
@@ -29,14 +38,21 @@ func (s *step) stop() {
 	}
 	s.queue = nil
 	s.job.Timers = slices.DeleteFunc(slices.Clone(s.job.Timers), func(t Timer) bool { return t.Task != "" })
-	s.job.Status = Errored
-	s.announce("jobError")
-	s.tellParent()
+	s.broken()
 }
 
-// reset forgets the state of everything downstream of task to.
+// reset forgets the state of everything downstream of task to; the errors there are history.
 func (s *step) reset(to int) {
-	s.resetTasks(s.m.downstream(to))
+	down := s.m.downstream(to)
+	s.resetTasks(down)
+	if len(s.job.Errors) == 0 {
+		return
+	}
+	ids := make([]string, len(down))
+	for k, d := range down {
+		ids[k] = s.id(d)
+	}
+	s.resolved(ids...)
 }
 
 func (s *step) resetTasks(tasks []int) {
@@ -55,5 +71,4 @@ func (s *step) resetTasks(tasks []int) {
 	if slices.ContainsFunc(s.job.Held, isReset) {
 		s.job.Held = slices.DeleteFunc(slices.Clone(s.job.Held), isReset)
 	}
-	s.queue = slices.DeleteFunc(s.queue, isReset)
 }

@@ -29,18 +29,8 @@ func finishState(t *TaskState) workflows.FinishState {
 	return ""
 }
 
-// isHeld tells whether i finished while the job was held: its choice does not count yet.
-func (s *step) isHeld(i int) bool {
-	for _, h := range s.job.Held {
-		if h == i {
-			return true
-		}
-	}
-	return false
-}
-
 // decide applies the join rule: a task runs when every predecessor is decided and at least
-// one chose it.
+// one chose it. Only a running job decides, so nothing is held back here.
 func (s *step) decide(i int) decision {
 	d := refused
 	for _, e := range s.m.nodes[i].in {
@@ -48,7 +38,7 @@ func (s *step) decide(i int) decision {
 		switch {
 		case p.Never:
 		case p.Status == TaskCanceled:
-		case !p.Status.Finished() || len(s.job.Held) > 0 && s.isHeld(e.node):
+		case !p.Status.Finished():
 			return undecided
 		case finishState(p) == e.state:
 			d = chosen
@@ -195,7 +185,13 @@ func (s *step) ended() {
 	if s.handle() {
 		return
 	}
+	s.broken()
+}
+
+// broken puts the job in error, to be repaired by hand.
+func (s *step) broken() {
 	s.job.Status = Errored
+	s.job.HeldAt, s.job.HeldBy = 0, ""
 	s.announce("jobError")
 	s.tellParent()
 }

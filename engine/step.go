@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -48,7 +50,7 @@ func (m *Machine) Step(job *Job, ev Event) (next *Job, effects []Effect, err err
 	n.Tasks = slices.Clone(job.Tasks)
 	n.Seq++
 	n.UpdatedAt = max(ev.At, job.UpdatedAt)
-	s := &step{m: m, job: &n, before: job, at: n.UpdatedAt, ev: &ev}
+	s := &step{m: m, job: &n, before: job, at: n.UpdatedAt, ev: &ev, effects: make([]Effect, 0, 4)}
 	if err := s.take(); err != nil {
 		return nil, nil, err
 	}
@@ -92,6 +94,8 @@ type step struct {
 	queue   []int // finished or never tasks whose successors must be looked at
 	effects []Effect
 	keys    int
+	reverts int  // jumps back in this step
+	given   bool // the outcome comes from an operator: it is final
 }
 
 // take applies the event itself.
@@ -116,7 +120,7 @@ func (s *step) take() error {
 		return s.timersDue()
 	}
 	i, ok := s.m.index[s.ev.Task]
-	if s.ev.Task == workflows.ErrorHandlerID && s.job.Handling {
+	if s.ev.Task == workflows.ErrorHandlerID && s.job.Handled {
 		return s.handler()
 	}
 	if !ok || s.m.nodes[i].kind == kindStart || s.m.nodes[i].kind == kindEnd {
@@ -165,10 +169,10 @@ func (s *step) late() error {
 func (s *step) begin() error {
 	s.job.Status = Running
 	if s.m.workflow.SLA > 0 {
-		s.setTimer(Timer{Kind: TimerSLA, Due: s.at + s.m.workflow.SLA})
+		s.setTimer(Timer{Kind: TimerSLA, Due: after(s.at, s.m.workflow.SLA)})
 	}
 	if s.m.workflow.Timeout > 0 {
-		s.setTimer(Timer{Kind: TimerJob, Due: s.at + s.m.workflow.Timeout})
+		s.setTimer(Timer{Kind: TimerJob, Due: after(s.at, s.m.workflow.Timeout)})
 	}
 	s.announce("jobStart")
 	t := s.edit(s.m.start)
@@ -226,21 +230,29 @@ func (s *step) resolved(tasks ...string) {
 
 // fixed puts an errored job back to work.
 func (s *step) fixed() {
-	if s.job.Status == Errored {
-		s.job.Status = Running
-		s.resolved("job")
-	}
 	s.announce("jobFix")
+	if s.job.Status != Errored {
+		return
+	}
+	s.job.Status = Running
+	s.resolved("job")
+	s.tellParent()
+	s.lookAll()
 }
 
 func (s *step) setTimer(t Timer) {
 	at, _ := slices.BinarySearchFunc(s.job.Timers, t, func(a, b Timer) int {
-		if a.Due != b.Due {
-			return int(min(max(a.Due-b.Due, -1), 1))
-		}
-		return -1 // equal due times keep the order they were set in
+		return cmp.Or(cmp.Compare(a.Due, b.Due), -1) // equal due times keep the order they were set in
 	})
-	s.job.Timers = slices.Insert(slices.Clone(s.job.Timers), at, t)
+	s.job.Timers = slices.Insert(slices.Clip(s.job.Timers), at, t)
+}
+
+// after is the time ms milliseconds after at, as far as there is such a time.
+func after(at, ms int64) int64 {
+	if ms > math.MaxInt64-at {
+		return math.MaxInt64
+	}
+	return at + ms
 }
 
 // dropTimers removes a task's timers.
@@ -256,26 +268,17 @@ func (s *step) dropTimers(task string, kinds ...TimerKind) {
 // note emits the picture of task i's current iteration for people to look at. The last one
 // of an iteration counts.
 func (s *step) note(i int) {
+	s.noteAs(i, finishState(s.job.Tasks[i]))
+}
+
+// noteAs notes how an attempt ended whose task goes on.
+func (s *step) noteAs(i int, finish workflows.FinishState) {
 	t := s.job.Tasks[i]
 	run := &Run{
 		ID: IterationID(s.job.ID, s.id(i), t.Iteration), Task: s.id(i), Iteration: t.Iteration, Attempt: t.Retries + 1,
-		Status: t.Status, Incoming: t.Incoming, Outgoing: t.Outgoing, Error: t.Error,
+		Status: t.Status, Finish: finish, Retrying: t.Status == TaskRetrying, Incoming: t.Incoming, Outgoing: t.Outgoing, Error: t.Error,
 		StartedAt: t.StartedAt, EndedAt: t.EndedAt, ClaimedAt: t.ClaimedAt, Owner: t.Owner, Worker: t.Worker,
 		Percent: t.Percent, Text: t.Text, Subscribed: t.Subscribed,
-	}
-	switch t.Status {
-	case TaskComplete:
-		run.Finish = workflows.Success
-	case TaskFailure:
-		run.Finish = workflows.Failure
-	case TaskError:
-		run.Finish = workflows.Failed
-	case TaskRetrying:
-		run.Retrying = true
-		run.Finish = workflows.Failed
-		if t.Error.IsAbsent() {
-			run.Finish = workflows.Failure
-		}
 	}
 	s.emit(Effect{Type: RecordTask, Task: run.Task, Iteration: run.Iteration, Run: run})
 }

@@ -25,13 +25,18 @@ func (s *step) start(i int) {
 	t.Status = TaskRunning
 	t.Never = false
 	t.Iteration++
-	t.StartedAt, t.EndedAt, t.ClaimedAt, t.AliveAt = s.at, 0, 0, s.at
+	t.StartedAt, t.EndedAt, t.ClaimedAt, t.AliveAt, t.ReportedAt = s.at, 0, 0, s.at, 0
 	t.Owner, t.Worker, t.Text, t.Percent = "", "", "", 0
-	t.Outgoing, t.Error, t.Pending, t.Incoming = value.Absent, value.Absent, nil, value.Absent
+	t.Outgoing, t.Error, t.Pending = value.Absent, value.Absent, nil
 	if t.Retries == 0 {
 		t.FirstAt = s.at
 		t.Exhausted = false
 	}
+	if t.Loop != nil {
+		s.retryElements(i)
+		return
+	}
+	t.Incoming = value.Absent
 	if t.Skip {
 		s.end(i, Outcome{State: workflows.Success, Outgoing: value.Object()})
 		return
@@ -76,7 +81,7 @@ func (m *Machine) runTask(job *Job, i int, actor string) Effect {
 		App: n.task.App, Method: n.task.Name, Incoming: t.Incoming, Actor: actor, Mode: t.Mode,
 	}
 	if d := n.task.Timeouts.Run; d > 0 {
-		e.Deadline = t.StartedAt + d
+		e.Deadline = after(t.StartedAt, d)
 	}
 	return e
 }
@@ -89,7 +94,7 @@ func (s *step) watch(i int) {
 		ms   int64
 	}{{TimerQueue, n.task.Timeouts.Queue}, {TimerRun, n.task.Timeouts.Run}, {TimerHeartbeat, n.task.Timeouts.Heartbeat}} {
 		if b.ms > 0 {
-			s.setTimer(Timer{Kind: b.kind, Task: n.task.ID, Iteration: t.Iteration, Due: s.at + b.ms})
+			s.setTimer(Timer{Kind: b.kind, Task: n.task.ID, Iteration: t.Iteration, Due: after(s.at, b.ms)})
 		}
 	}
 }
@@ -193,7 +198,7 @@ func (s *step) outcome(i int, o Outcome) {
 		return
 	}
 	t := s.edit(i)
-	due := s.at + o.Delay
+	due := after(s.at, o.Delay)
 	o.Delay = 0
 	t.Pending = &o
 	t.AliveAt = s.at
@@ -210,19 +215,20 @@ func (s *step) end(i int, o Outcome) {
 	s.dropTimers(n.task.ID)
 	t.EndedAt = s.at
 	t.Pending, t.Subscribed = nil, false
+	t.Mode = "" // an approval counts for one attempt
 	if o.State == workflows.Blocked {
-		s.block(i, o.Error, "blocked")
+		s.block(i, o.Error, fmt.Sprintf("task %q is blocked", n.task.ID))
 		return
 	}
-	if s.retry(i, o) {
+	if !s.given && s.retry(i, o) {
 		return
 	}
-	t.Mode = ""
+	o = s.tolerated(i, o)
 	s.apply(o)
+	t.Error = o.Error
 	switch o.State {
 	case workflows.Failed:
 		t.Status = TaskError
-		t.Error = o.Error
 		if t.Error.IsAbsent() {
 			t.Error = Problem(ClassInternal, "the task failed without saying why")
 		}
@@ -244,13 +250,6 @@ func (s *step) end(i int, o Outcome) {
 		t.Incoming = value.Absent
 		t.Loop = trimmed(t.Loop)
 	}
-	if n.region >= 0 && t.Status == TaskError && !s.hasEdge(i, workflows.Failed) {
-		if l := s.edit(n.region); l.Loop != nil {
-			loop := *l.Loop
-			loop.Failed = true
-			l.Loop = &loop
-		}
-	}
 	if s.job.held() || s.job.Status == Canceling {
 		s.job.Held = append(slices.Clip(s.job.Held), i)
 		return
@@ -262,19 +261,29 @@ func (s *step) end(i int, o Outcome) {
 func (s *step) checked(i int, o Outcome) Outcome {
 	n := &s.m.nodes[i]
 	switch o.State {
-	case workflows.Success, workflows.Failure:
-	case workflows.Failed:
-		if n.task.ContinueOnErr {
-			s.warn(n.task.ID, n.task.Name, "The task failed and the job went on: "+Text(o.Error))
-			return Outcome{State: workflows.Success, Outgoing: value.Object()}
-		}
+	case workflows.Success, workflows.Failure, workflows.Failed:
 	case workflows.Blocked:
-		if !n.method.CanBlock {
+		switch {
+		case s.job.Status == Canceling:
+			return Outcome{State: workflows.Failed, Error: o.Error} // nobody will approve it any more
+		case !n.method.CanBlock:
 			return Fail(ClassProtocol, fmt.Sprintf("%s.%s answered \"blocked\", which its manifest does not allow", n.task.App, n.task.Name))
 		}
 	default:
 		return Fail(ClassProtocol, fmt.Sprintf("unknown finish state %q; success, failure, error or blocked expected", o.State))
 	}
+	return o
+}
+
+// tolerated turns an error the job goes on from into a success with a warning. The error
+// stays readable.
+func (s *step) tolerated(i int, o Outcome) Outcome {
+	task := s.m.nodes[i].task
+	if o.State != workflows.Failed || !task.ContinueOnErr {
+		return o
+	}
+	s.warn(task.ID, task.Name, "The task failed and the job went on: "+Text(o.Error))
+	o.State, o.Outgoing = workflows.Success, value.Object()
 	return o
 }
 
@@ -321,18 +330,20 @@ func (s *step) setVariable(name string, v value.Value) {
 func (s *step) outputs(i int, o Outcome) {
 	n := &s.m.nodes[i]
 	given := o.Outgoing
-	var out value.Members
-	if n.outputs == nil {
-		for k, v := range given.Members() {
-			out.Set(k, v)
-		}
+	if !given.IsObject() {
+		given = value.Object()
 	}
-	for _, name := range n.outputs {
-		v := given.Get(name)
-		if v.IsAbsent() {
-			v = value.Null
+	s.edit(i).Outgoing = given
+	if n.outputs != nil {
+		var out value.Members
+		for _, name := range n.outputs {
+			v := given.Get(name)
+			if v.IsAbsent() {
+				v = value.Null
+			}
+			out.Set(name, v)
 		}
-		out.Set(name, v)
+		s.edit(i).Outgoing = out.Value()
 	}
 	for name, b := range n.task.Outgoing.Members() {
 		if variable, ok := workflows.ParseVariable(b.Text()); ok {
@@ -343,7 +354,6 @@ func (s *step) outputs(i int, o Outcome) {
 			s.setVariable(variable, v)
 		}
 	}
-	s.edit(i).Outgoing = out.Value()
 }
 
 func (s *step) hasEdge(i int, state workflows.FinishState) bool {
@@ -392,7 +402,7 @@ func (s *step) stopWork(i int, act string) {
 			return
 		}
 		for _, k := range t.Loop.Kids {
-			if !k.Status.Final() {
+			if !k.Done {
 				s.send(Effect{Type: ControlChild, Child: k.ID, Act: act})
 			}
 		}

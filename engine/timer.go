@@ -63,7 +63,7 @@ func (s *step) fire(timer Timer) {
 		if t.Status != TaskRunning {
 			return
 		}
-		if due := t.AliveAt + n.task.Timeouts.Heartbeat; due > s.at {
+		if due := after(t.AliveAt, n.task.Timeouts.Heartbeat); due > s.at {
 			s.setTimer(Timer{Kind: TimerHeartbeat, Task: timer.Task, Iteration: timer.Iteration, Due: due})
 			return
 		}
@@ -78,6 +78,7 @@ func (s *step) timeout(i int, class, text string) {
 
 // expire ends a job that takes longer than it may.
 func (s *step) expire() {
+	s.stopHandler()
 	for i, t := range s.job.Tasks {
 		if t.Status.Active() {
 			s.abort(i)

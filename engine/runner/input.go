@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/heddlehq/heddle/schemas"
-	"github.com/heddlehq/heddle/workflows"
-	"github.com/heddlehq/heddle/workflows/value"
 )
 
 // InputError is the answer to variables that do not fit the workflow's input schema.
@@ -23,19 +21,4 @@ func (e *InputError) Error() string {
 		text += fmt.Sprintf("; %s %s", v.InstancePath, v.Message)
 	}
 	return text
-}
-
-// checkInput compares variables with the workflow's input schema.
-func checkInput(w *workflows.Workflow, variables value.Value) error {
-	if !w.InputSchema.IsObject() {
-		return nil
-	}
-	s, err := schemas.Compile(w.InputSchema)
-	if err != nil {
-		return fmt.Errorf("input schema of workflow %q: %w", w.Name, err)
-	}
-	if broken := s.Check(variables); len(broken) > 0 {
-		return &InputError{w.Name, broken}
-	}
-	return nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Lease is how long a worker may be silent before its order is given to another.
-const Lease = 30 * time.Second
+const Lease = 10 * time.Second
 
 // maxTries is how often an act meets a newer state of its job before the caller is told.
 const maxTries = 8

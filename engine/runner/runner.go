@@ -97,7 +97,10 @@ func (r *Runner) Run(ctx context.Context) error {
 // consume hands events from the bus to the shards of their jobs.
 func (r *Runner) consume(ctx context.Context) error {
 	return r.Bus.Consume(ctx, bus.Consumer{
-		Stream: bus.Events, Name: "engine", MaxPending: 4096, AckWait: time.Minute,
+		Stream: bus.Events, Name: "engine", MaxPending: 4096,
+		// Short, because it is how long an event waits whose server was killed; a turn that
+		// takes longer meets its own event again as a stale one.
+		AckWait: 5 * time.Second,
 	}, func(d bus.Delivery) {
 		if it := r.accept(d); it != nil && !r.put(ctx, it) {
 			d.Nak(0)
@@ -175,11 +178,15 @@ func (r *Runner) prepare(ctx context.Context, b Begin) (*engine.Machine, *engine
 	if !start.Variables.IsObject() {
 		start.Variables = value.Object()
 	}
-	if err := checkInput(m.Workflow(), start.Variables); err != nil {
-		return nil, nil, err
-	}
 	if start.ID == "" {
 		start.ID = NewID()
+	}
+	broken, err := m.Workflow().CheckInput(start.Variables, start.Parent != nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(broken) > 0 {
+		return nil, nil, &InputError{m.Workflow().Name, broken}
 	}
 	return m, &start, nil
 }

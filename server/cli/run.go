@@ -156,6 +156,8 @@ func (c *console) readProject(file string, doc value.Value) (*workflows.Project,
 	if errs := problems.Errors(); len(errs) > 0 {
 		return nil, c.invalid(file, errs)
 	}
+	// What tasks mean by ids that nobody has is found as a server finds it at import.
+	p, _ = p.Relink(nil)
 	return p, nil
 }
 
