@@ -273,12 +273,33 @@ func (s *step) note(i int) {
 
 // noteAs notes how an attempt ended whose task goes on.
 func (s *step) noteAs(i int, finish workflows.FinishState) {
-	t := s.job.Tasks[i]
-	run := &Run{
-		ID: IterationID(s.job.ID, s.id(i), t.Iteration), Task: s.id(i), Iteration: t.Iteration, Attempt: t.Retries + 1,
+	run := s.m.picture(s.job, i, finish)
+	s.emit(Effect{Type: RecordTask, Task: run.Task, Iteration: run.Iteration, Run: run})
+}
+
+func (m *Machine) picture(job *Job, i int, finish workflows.FinishState) *Run {
+	id, t := m.nodes[i].task.ID, job.Tasks[i]
+	return &Run{
+		ID: IterationID(job.ID, id, t.Iteration), Task: id, Iteration: t.Iteration, Attempt: t.Retries + 1,
 		Status: t.Status, Finish: finish, Retrying: t.Status == TaskRetrying, Incoming: t.Incoming, Outgoing: t.Outgoing, Error: t.Error,
 		StartedAt: t.StartedAt, EndedAt: t.EndedAt, ClaimedAt: t.ClaimedAt, Owner: t.Owner, Worker: t.Worker,
 		Percent: t.Percent, Text: t.Text, Subscribed: t.Subscribed,
 	}
-	s.emit(Effect{Type: RecordTask, Task: run.Task, Iteration: run.Iteration, Run: run})
+}
+
+// ForWorker tells whether a worker, rather than the engine or a person, does a task's work.
+func (m *Machine) ForWorker(task string) bool {
+	i, ok := m.index[task]
+	return ok && m.nodes[i].kind == kindPlain
+}
+
+// AtWork pictures the iterations that workers are busy with.
+func (m *Machine) AtWork(job *Job) []*Run {
+	var out []*Run
+	for i, t := range job.Tasks {
+		if m.nodes[i].kind == kindPlain && t.Status == TaskRunning {
+			out = append(out, m.picture(job, i, ""))
+		}
+	}
+	return out
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -100,10 +101,8 @@ func (l *Library) UpdateWorkflow(ctx context.Context, id string, doc value.Value
 // workflowWrite validates a document and prepares it for storing.
 func (l *Library) workflowWrite(ctx context.Context, doc value.Value, by string, expect int64) (*workflows.Workflow, store.Write, error) {
 	w, problems := l.Check(ctx, doc)
-	if w.Name == "" || len(w.Tasks) == 0 {
-		if err := problems.Err(); err != nil {
-			return nil, store.Write{}, err
-		}
+	if refused := unfit(w, problems); len(refused) > 0 {
+		return nil, store.Write{}, &workflows.Invalid{Problems: refused}
 	}
 	stamp := value.Time(l.now())
 	out := w.Normalise(l.catalog)
@@ -114,6 +113,16 @@ func (l *Library) workflowWrite(ctx context.Context, doc value.Value, by string,
 		With("errors", problemList(problems.Errors())).With("warnings", problemList(problems.Warnings()))
 	ix := index(store.Workflows, out.With("draft", value.Bool(len(problems.Errors()) > 0)).With("uuid", out.Get("_id")))
 	return w, store.Write{Collection: store.Workflows, ID: out.Get("_id").Text(), Expect: expect, Body: out.AppendJSON(nil), Index: ix}, nil
+}
+
+// unfit are the errors with which a document cannot even be a draft: without a good name it
+// cannot be found, without tasks there is nothing to repair.
+func unfit(w *workflows.Workflow, problems workflows.Problems) workflows.Problems {
+	errs := problems.Errors()
+	if len(w.Tasks) == 0 {
+		return errs
+	}
+	return slices.DeleteFunc(errs, func(p workflows.Problem) bool { return p.Pointer != "/name" })
 }
 
 func problemList(ps workflows.Problems) value.Value {

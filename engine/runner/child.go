@@ -15,7 +15,7 @@ import (
 // startChild starts the child job a turn ordered. It may be repeated: a child that is there
 // already only tells its parent again how it stands.
 func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
-	parent := t.entry.job
+	parent := t.told
 	refuse := func(class string, err error) {
 		r.shard(t.id).own.push(&item{job: t.id, quiet: true, event: engine.Event{
 			Type: engine.ChildRefused, Task: e.Task, Iteration: e.Iteration, Element: e.Element, Child: e.Child,

@@ -30,7 +30,7 @@ func (t *turn) answer() {
 		case t.failed == nil && err != nil:
 			it.answer(State{}, err)
 		case t.failed == nil:
-			it.answer(State{Job: t.entry.job, Machine: t.entry.machine}, nil)
+			it.answer(State{Job: t.told, Machine: t.entry.machine}, nil)
 		case it.tries < maxTries && errors.Is(t.failed, store.ErrConflict):
 			it.tries++
 			t.shard.own.push(it)
@@ -194,7 +194,7 @@ func isRefusal(err error) bool {
 
 // message is the bus message that carries an effect out; false when it goes another way.
 func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
-	job := t.entry.job
+	job := t.told
 	switch e.Type {
 	case engine.RunTask:
 		pool := adapters.DefaultPool

@@ -146,7 +146,7 @@ var taskFields = newIndexer(store.Tasks, map[string]func(runDoc) any{
 	"job.task":             func(d runDoc) any { return d.run.Task },
 	"job.name":             func(d runDoc) any { return d.job.Name },
 	"job.description":      func(d runDoc) any { return d.job.Description },
-	"job.ancestors":        func(d runDoc) any { return setOrNil(d.job.Ancestors) },
+	"job.root":             func(d runDoc) any { return d.job.Ancestors[0] },
 	"metrics.start_time":   func(d runDoc) any { return orNil(d.run.StartedAt) },
 	"metrics.end_time":     func(d runDoc) any { return orNil(d.run.EndedAt) },
 	"metrics.finish_state": func(d runDoc) any { return orNil(string(d.run.Finish)) },
@@ -230,7 +230,7 @@ func taskDoc(task *workflows.Task, job *engine.Job, run *engine.Run) value.Value
 	d.Set("attempt", value.Int(int64(run.Attempt)))
 	d.Set("job", value.Object(
 		"_id", value.String(job.ID), "task", value.String(run.Task), "name", value.String(job.Name),
-		"description", value.String(job.Description), "ancestors", value.Strings(job.Ancestors...)))
+		"description", value.String(job.Description), "root", value.String(job.Ancestors[0]), "ancestors", value.Strings(job.Ancestors...)))
 	if l, ok := listens(runDoc{task, job, run}).(string); ok {
 		d.Set("listens", value.String(l))
 	}

@@ -54,13 +54,14 @@ type shard struct {
 	out    chan []*turn
 	done   chan struct{}
 	cache  map[string]*entry
+	late   late
 	rounds int64
 }
 
 func newShard(r *Runner) *shard {
 	return &shard{
 		r: r, in: make(chan *item, 4*r.Batch), out: make(chan []*turn, 8), done: make(chan struct{}),
-		cache: map[string]*entry{}, own: inbox{bell: make(chan struct{}, 1)},
+		cache: map[string]*entry{}, late: late{}, own: inbox{bell: make(chan struct{}, 1)},
 	}
 }
 
@@ -98,12 +99,17 @@ func (q *inbox) pop(n int) (items []*item, more bool) {
 func (s *shard) run(ctx context.Context) error {
 	defer close(s.done)
 	defer close(s.out)
+	beat := time.NewTicker(lateAfter)
+	defer beat.Stop()
 	for {
 		var batch []*item
 		select {
 		case it := <-s.in:
 			batch = append(batch, it)
 		case <-s.own.bell:
+		case <-beat.C:
+			s.flush(context.WithoutCancel(ctx))
+			continue
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -197,6 +203,12 @@ func (s *shard) committed(ctx context.Context, t *turn, err error) {
 func (s *shard) stored(t *turn) {
 	t.entry.job, t.entry.revision = t.next, t.entry.revision+1
 	s.cache[t.id] = t.entry
+	for id := range t.runs {
+		delete(s.late, id)
+	}
+	for _, run := range t.begun {
+		s.late.add(t, run)
+	}
 	if due := t.next.Due(); due > 0 {
 		s.r.timers.set(t.id, due)
 	}

@@ -205,6 +205,7 @@ func (s *sim) sweep(srv *server) {
 		srv.epoch = epoch
 	}
 	_ = srv.r.ringDue(ctx) // the next beat tries again
+	srv.r.shards[0].flush(ctx)
 	s.collect(srv)
 }
 

@@ -26,10 +26,12 @@ type turn struct {
 	items   []*item
 	entry   *entry      // as it is stored
 	next    *engine.Job // nil when nothing changed
+	told    *engine.Job // the job as the turn leaves it, for whoever is told of it
 	events  []engine.Event
 	effects []engine.Effect
-	runs    map[string]*engine.Run
-	again   bool // pure work is left over
+	runs    map[string]*engine.Run // to be stored with the turn
+	begun   map[string]*engine.Run // work that just went out: stored a little later, see late
+	again   bool                   // pure work is left over
 	failed  error
 	errs    map[*item]error
 }
@@ -60,11 +62,15 @@ func (t *turn) take(ctx context.Context) {
 	if t.doubtful() {
 		// Another server may have stepped the job since it was read: look again.
 		delete(t.shard.cache, t.id)
-		t.entry, t.next, t.effects, t.runs, t.again = nil, nil, nil, nil, false
+		t.entry, t.next, t.effects, t.runs, t.begun, t.again = nil, nil, nil, nil, nil, false
 		clear(t.errs)
 		t.all(ctx)
 	}
-	if t.entry != nil && t.next == nil && t.entry.job != nil {
+	if t.entry == nil {
+		return
+	}
+	t.told = t.current()
+	if t.next == nil && t.told != nil {
 		t.shard.cache[t.id] = t.entry
 	}
 }
@@ -94,6 +100,9 @@ func (t *turn) all(ctx context.Context) {
 		case it.recover:
 			if due := t.current().Due(); due > 0 {
 				t.shard.r.timers.set(t.id, due)
+			}
+			for _, run := range t.entry.machine.AtWork(t.current()) {
+				t.shard.late.add(t, run)
 			}
 			t.pure(ctx, t.entry.machine.Outstanding(t.current()))
 		case it.child && t.current() != nil:
@@ -159,10 +168,7 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 		queue = queue[1:]
 		switch e.Type {
 		case engine.RecordTask:
-			if t.runs == nil {
-				t.runs = map[string]*engine.Run{}
-			}
-			t.runs[e.Run.ID] = e.Run
+			t.picture(e.Run)
 			continue
 		case engine.RunTask:
 			task, ok := builtin.Lookup(e.App, e.Method)
@@ -185,6 +191,20 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 		}
 		t.effects = append(t.effects, e)
 	}
+}
+
+// picture keeps the latest state of an iteration for storing.
+func (t *turn) picture(run *engine.Run) {
+	if t.runs == nil {
+		t.runs, t.begun = map[string]*engine.Run{}, map[string]*engine.Run{}
+	}
+	delete(t.runs, run.ID)
+	delete(t.begun, run.ID)
+	if run.Status == engine.TaskRunning && run.Worker == "" && t.entry.machine.ForWorker(run.Task) {
+		t.begun[run.ID] = run
+		return
+	}
+	t.runs[run.ID] = run
 }
 
 // run does a pure task's work; a panic fails the task, not the server.

@@ -172,7 +172,7 @@ var Collections = []Collection{
 			{Name: "job.task", Type: Text},
 			{Name: "job.name", Type: Text},
 			{Name: "job.description", Type: Text},
-			{Name: "job.ancestors", Type: Texts},
+			{Name: "job.root", Type: Text}, // the first of the job's ancestors
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
 			{Name: "metrics.finish_state", Type: Text},
@@ -183,6 +183,7 @@ var Collections = []Collection{
 		},
 		Indexes: []Index{
 			By("job._id"),
+			By("job.root"),
 			By("type", "status"),
 			By("metrics.start_time"),
 			Sparsely("listens"),

@@ -59,11 +59,9 @@ func Run(ctx context.Context, s *system.System, o Options) (Report, error) {
 	if !slices.Contains(Workloads, o.Workload) {
 		return Report{}, fmt.Errorf("workload %q must be one of %s", o.Workload, strings.Join(Workloads, ", "))
 	}
-	for _, doc := range []value.Value{linear(o.Workload, 10), linear("bench child task", 3), fanout(), child(), linear("start", 1)} {
-		if doc.Get("name").Text() == o.Workload || o.Workload == "child" && doc.Get("name").Text() == "bench child task" {
-			if _, err := s.Library.CreateWorkflow(ctx, doc, "bench"); err != nil {
-				return Report{}, err
-			}
+	for _, doc := range documents(o.Workload) {
+		if _, err := s.Library.CreateWorkflow(ctx, doc, "bench"); err != nil {
+			return Report{}, err
 		}
 	}
 	s.Work(adapters.Worker{
@@ -78,6 +76,19 @@ func Run(ctx context.Context, s *system.System, o Options) (Report, error) {
 	report, err := measure(ctx, s, o)
 	cancel()
 	return report, errors.Join(err, g.Wait())
+}
+
+// documents are the workflows of a workload; the one to start bears its name.
+func documents(workload string) []value.Value {
+	switch workload {
+	case "fanout":
+		return []value.Value{fanout()}
+	case "child":
+		return []value.Value{linear("bench child task", 3), child()}
+	case "start":
+		return []value.Value{linear(workload, 1)}
+	}
+	return []value.Value{linear(workload, 10)}
 }
 
 // ends hears of the ends of jobs.

@@ -105,7 +105,7 @@ func (p *process) runToItsEnd(t *testing.T, w value.Value) (ran int64, status st
 		if s := job.Get("status").Text(); s != "running" {
 			break
 		}
-		waiting := p.get("/operations-manager/tasks", url.Values{"equals[type]": {"manual"}, "equals[status]": {"running"}, "equals[job.ancestors]": {id}, "limit": {"0"}})
+		waiting := p.get("/operations-manager/tasks", url.Values{"equals[type]": {"manual"}, "equals[status]": {"running"}, "equals[job.root]": {id}, "limit": {"0"}})
 		for _, task := range waiting.Get("data").Elements() {
 			// Most retry pages offer "retry" as success: say no after a while.
 			state := "success"
@@ -158,7 +158,7 @@ func (p *process) runToItsEnd(t *testing.T, w value.Value) (ran int64, status st
 	if job.Get("tasks").Len() < w.Get("tasks").Len() {
 		t.Errorf("the job shows %d tasks of %d", job.Get("tasks").Len(), w.Get("tasks").Len())
 	}
-	all := p.get("/operations-manager/tasks", url.Values{"equals[job.ancestors]": {id}, "limit": {"1"}})
+	all := p.get("/operations-manager/tasks", url.Values{"equals[job.root]": {id}, "limit": {"1"}})
 	ran, _ = all.Path("metadata", "total").Int()
 	return ran, job.Get("status").Text()
 }

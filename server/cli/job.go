@@ -257,7 +257,7 @@ func (c *console) jobExplain(r *remote) *cobra.Command {
 			}
 			for _, reason := range reasons.Elements() {
 				ms, _ := reason.Get("age").Int()
-				fmt.Fprintf(c.out, "%s (for %s)\n  would be ended by: %s\n", reason.Get("text").Text(),
+				fmt.Fprintf(c.out, "%s (for %s)\n  would be ended by: %s\n", reason.Get("message").Text(),
 					(time.Duration(ms) * time.Millisecond).Round(time.Second), reason.Get("unblock").Text())
 			}
 			return nil

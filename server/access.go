@@ -1,0 +1,130 @@
+package server
+
+import (
+	"fmt"
+
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// reachable is the condition under which a caller may know of a document with a field
+// "groups": it names none, or one of the caller's. Nil for those who see everything.
+func (c *call) reachable() store.Filter {
+	if c.who.IsAdmin() {
+		return nil
+	}
+	return store.Or{store.Where("groups", store.Exists, false), store.Where("groups", store.In, c.who.Groups)}
+}
+
+// reachableTasks is the condition for task runs: the task's groups and those of its job,
+// which may change while it runs and so stand only there.
+func (c *call) reachableTasks() (store.Filter, error) {
+	own := c.reachable()
+	if own == nil {
+		return nil, nil
+	}
+	hidden, err := c.Store.Find(c.Request().Context(), store.Jobs, store.Query{Where: store.Not{Filter: own}, Limit: store.MaxValues, NoTotal: true})
+	if err != nil {
+		return nil, err
+	}
+	if hidden.Next != nil {
+		return nil, fmt.Errorf("more than %d jobs are restricted: %w", store.MaxValues, runner.ErrBusy)
+	}
+	if len(hidden.Docs) == 0 {
+		return own, nil
+	}
+	ids := make([]string, len(hidden.Docs))
+	for i, d := range hidden.Docs {
+		ids[i] = d.ID
+	}
+	return store.And{own, store.Where("job._id", store.NotIn, ids)}, nil
+}
+
+// job reads a job the caller may know of. One out of reach is not found.
+func (c *call) job(id string) (runner.State, error) {
+	st, err := c.Runner.Job(c.Request().Context(), id)
+	if err != nil {
+		return st, absent(err, "job", id)
+	}
+	if !c.who.Reaches(st.Job.Groups) {
+		return runner.State{}, refuse(missing, "there is no job %q", id)
+	}
+	return st, nil
+}
+
+// taskRun reads a task run the caller may know of, and its job.
+func (c *call) taskRun(id string) (value.Value, runner.State, error) {
+	doc, err := c.Store.Get(c.Request().Context(), store.Tasks, id)
+	if err != nil {
+		return value.Absent, runner.State{}, absent(err, "task", id)
+	}
+	task, err := value.ParseLast(doc.Body)
+	if err != nil {
+		return value.Absent, runner.State{}, fmt.Errorf("decode task %q: %w", id, err)
+	}
+	st, err := c.Runner.Job(c.Request().Context(), task.Path("job", "_id").Text())
+	if err != nil {
+		return value.Absent, runner.State{}, absent(err, "task", id)
+	}
+	if !c.who.Reaches(st.Job.Groups) || !c.who.Reaches(groupsOf(task)) {
+		return value.Absent, runner.State{}, refuse(missing, "there is no task %q", id)
+	}
+	return task, st, nil
+}
+
+// worksOn refuses work on a manual task whose groups the caller does not belong to.
+func (c *call) worksOn(st runner.State, task string) error {
+	t, ok := st.Machine.Workflow().Task(task)
+	if !ok {
+		return &engine.Unknown{Task: task}
+	}
+	if !c.who.Reaches(t.Groups) {
+		return refuse(denied, "task %q is for the members of its groups", task)
+	}
+	return nil
+}
+
+// plainGroups writes a document's groups as ids, the form that lists are filtered by; exports
+// carry them as objects.
+func plainGroups(doc value.Value) value.Value {
+	if doc.Get("groups").Len() == 0 {
+		return doc
+	}
+	return doc.With("groups", value.Strings(groupsOf(doc)...))
+}
+
+// holdsAll refuses an act on a project with a workflow out of the caller's reach.
+func (c *call) holdsAll(project string) error {
+	reach := c.reachable()
+	if reach == nil {
+		return nil
+	}
+	hidden, err := c.Store.Find(c.Request().Context(), store.Workflows, store.Query{
+		Where: store.And{store.Where("project", store.Eq, project), store.Not{Filter: reach}}, Limit: 1, NoTotal: true,
+	})
+	if err != nil {
+		return err
+	}
+	if len(hidden.Docs) > 0 {
+		return refuse(denied, "the project has workflows for other groups")
+	}
+	return nil
+}
+
+// groupsOf reads a document's groups: ids, or objects with an id or a name.
+func groupsOf(doc value.Value) []string {
+	var out []string
+	for _, g := range doc.Get("groups").Elements() {
+		switch {
+		case g.IsString():
+			out = append(out, g.Text())
+		case g.Get("_id").IsString():
+			out = append(out, g.Get("_id").Text())
+		case g.Get("name").IsString():
+			out = append(out, g.Get("name").Text())
+		}
+	}
+	return out
+}

@@ -1,0 +1,86 @@
+package auth
+
+import "slices"
+
+// Permission is the right to do one kind of thing.
+type Permission string
+
+// The permissions. Public and Known are conditions every caller, or every known caller,
+// meets; the others are given by roles.
+const (
+	Public Permission = "public" // no session is needed
+	Known  Permission = "known"  // any session will do
+
+	ReadAccounts    Permission = "accounts:read"
+	WriteAccounts   Permission = "accounts:write"
+	ReadAutomations Permission = "automations:read"
+	// WriteAutomations covers automations and their triggers.
+	WriteAutomations Permission = "automations:write"
+	// ReadDocuments covers workflows, projects, transformations, templates and forms.
+	ReadDocuments  Permission = "documents:read"
+	WriteDocuments Permission = "documents:write"
+	ReadHealth     Permission = "health:read"
+	ReadJobs       Permission = "jobs:read"
+	// StartJobs covers starts by name and by endpoint or manual trigger.
+	StartJobs Permission = "jobs:start"
+	// OperateJobs covers pause, resume, cancel, retry, continue and revert.
+	OperateJobs Permission = "jobs:operate"
+	// ApproveJobs accepts what a guard blocked.
+	ApproveJobs Permission = "jobs:approve"
+	// RepairJobs gives results in a task's place, skips tasks and changes variables.
+	RepairJobs Permission = "jobs:repair"
+	// WorkTasks claims and finishes manual tasks.
+	WorkTasks Permission = "tasks:work"
+)
+
+// Permissions lists every permission that roles give.
+func Permissions() []Permission {
+	return []Permission{
+		ReadAccounts, WriteAccounts, ReadAutomations, WriteAutomations, ReadDocuments, WriteDocuments, ReadHealth,
+		ReadJobs, StartJobs, OperateJobs, ApproveJobs, RepairJobs, WorkTasks,
+	}
+}
+
+// Role is a named set of permissions. Its name is also its id.
+type Role struct {
+	Name        string
+	Description string
+	Grants      []Permission
+}
+
+// AdminRole is the role that may do everything and sees everything, whatever its group.
+const AdminRole = "admin"
+
+var reads = []Permission{ReadAccounts, ReadAutomations, ReadDocuments, ReadHealth, ReadJobs}
+
+func readsAnd(more ...Permission) []Permission { return append(slices.Clone(reads), more...) }
+
+// Roles lists the roles there are, ordered by name. Several names mean the same rights where
+// clients of Itential Platform and Heddle call them differently.
+func Roles() []Role {
+	engineering := readsAnd(WriteAutomations, WriteDocuments, StartJobs, OperateJobs, RepairJobs, WorkTasks)
+	operations := readsAnd(StartJobs, OperateJobs, RepairJobs, WorkTasks)
+	return []Role{
+		{AdminRole, "May do everything.", Permissions()},
+		{"apiread", "Reads through the API.", reads},
+		{"apiwrite", "Reads, designs and operates through the API.", readsAnd(WriteAutomations, WriteDocuments, StartJobs, OperateJobs, ApproveJobs, RepairJobs, WorkTasks)},
+		{"approver", "Works manual tasks and accepts what a guard blocked.", readsAnd(ApproveJobs, WorkTasks)},
+		{"auditor", "Reads everything.", reads},
+		{"designer", "Designs workflows and operates their jobs.", engineering},
+		{"engineering", "Designs workflows and operates their jobs.", engineering},
+		{"operations", "Starts and operates jobs.", operations},
+		{"operator", "Starts and operates jobs.", operations},
+		{"support", "Reads through the API.", reads},
+		{"viewer", "Reads documents and jobs.", []Permission{ReadAutomations, ReadDocuments, ReadHealth, ReadJobs}},
+		{"worker", "An adapter's own account; it has no rights on the API.", nil},
+	}
+}
+
+// RoleNamed finds a role.
+func RoleNamed(name string) (Role, bool) {
+	all := Roles()
+	if i := slices.IndexFunc(all, func(r Role) bool { return r.Name == name }); i >= 0 {
+		return all[i], true
+	}
+	return Role{}, false
+}

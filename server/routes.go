@@ -1,0 +1,189 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// route is one operation of the API.
+type route struct {
+	method, path string
+	name         string // unique: the operation's id in the API's description
+	may          auth.Permission
+	handle       func(c *call) (value.Value, error)
+}
+
+const (
+	get    = http.MethodGet
+	post   = http.MethodPost
+	put    = http.MethodPut
+	patch  = http.MethodPatch
+	remove = http.MethodDelete
+)
+
+// routes is every operation, by resource. A "*" takes all the rest of a path, slashes
+// included.
+func routes() []route {
+	table := []route{
+		// who calls
+		{post, "/login", "login", auth.Public, login},
+		{post, "/logout", "logout", auth.Known, logout},
+		{post, "/oauth/token", "getToken", auth.Public, oauthToken},
+		{get, "/user/settings", "getUserSettings", auth.Known, userSettings},
+		{get, "/whoami", "whoami", auth.Known, whoami},
+
+		// accounts
+		{get, "/authorization/accounts", "getAccounts", auth.ReadAccounts, listAccounts},
+		{post, "/authorization/accounts", "createAccount", auth.WriteAccounts, createAccount},
+		{get, "/authorization/accounts/:id", "getAccount", auth.ReadAccounts, getAccount},
+		{patch, "/authorization/accounts/:id", "updateAccount", auth.WriteAccounts, changeAccount},
+		{get, "/authorization/groups", "getGroups", auth.ReadAccounts, listGroups},
+		{post, "/authorization/groups", "createGroup", auth.WriteAccounts, createGroup},
+		{remove, "/authorization/groups/:id", "deleteGroup", auth.WriteAccounts, deleteGroup},
+		{get, "/authorization/groups/:id", "getGroup", auth.ReadAccounts, getGroup},
+		{get, "/authorization/methods", "getMethods", auth.ReadAccounts, listMethods},
+		{get, "/authorization/roles", "getRoles", auth.ReadAccounts, listRoles},
+		{get, "/authorization/views", "getViews", auth.ReadAccounts, listViews},
+
+		// the server
+		{get, "/adapters", "getAdapters", auth.ReadHealth, noResults},
+		{get, "/applications", "getApplications", auth.ReadHealth, listApplications},
+		{get, "/health/adapters", "getAdaptersHealth", auth.ReadHealth, healthAdapters},
+		{get, "/health/applications", "getApplicationsHealth", auth.ReadHealth, healthApplications},
+		{get, "/health/server", "getServerHealth", auth.ReadHealth, healthServer},
+		{get, "/health/status", "getHealthStatus", auth.Public, healthStatus},
+		{get, "/health/system", "getSystemHealth", auth.ReadHealth, healthSystem},
+		{get, "/help/openapi", "getOpenAPI", auth.Known, openAPI},
+		{get, "/tags/all", "getTags", auth.ReadDocuments, allTags},
+		{get, "/version", "getVersion", auth.Public, version},
+
+		// workflows
+		{post, "/automation-studio/automations", "createWorkflow", auth.WriteDocuments, createWorkflow},
+		{post, "/automation-studio/automations/import", "importWorkflows", auth.WriteDocuments, importWorkflows},
+		{remove, "/automation-studio/automations/:id", "deleteWorkflowById", auth.WriteDocuments, deleteWorkflowByID},
+		{put, "/automation-studio/automations/:id", "updateWorkflow", auth.WriteDocuments, updateWorkflow},
+		{get, "/automation-studio/workflows", "getWorkflows", auth.ReadDocuments, listWorkflows},
+		{get, "/automation-studio/workflows/detailed/*", "getWorkflow", auth.ReadDocuments, detailedWorkflow},
+		{post, "/automation-studio/workflows/validate", "validateWorkflow", auth.ReadDocuments, validateWorkflow},
+		{post, "/workflow_builder/export", "exportWorkflow", auth.ReadDocuments, exportWorkflow},
+		{post, "/workflow_builder/import", "importWorkflow", auth.WriteDocuments, importOne},
+		{remove, "/workflow_builder/workflows/delete/*", "deleteWorkflow", auth.WriteDocuments, deleteWorkflow},
+		{post, "/workflow_engine/workflows/search", "searchWorkflows", auth.ReadDocuments, searchWorkflows},
+		{post, "/workflow_engine/workflows/validate", "validateAsset", auth.ReadDocuments, validateWorkflow},
+
+		// task types
+		{get, "/automation-studio/apps/list", "getApps", auth.ReadDocuments, listApps},
+		{get, "/automation-studio/locations/:location/packages/:package/tasks/:method", "getTaskType", auth.ReadDocuments, taskDetail},
+		{post, "/automation-studio/multipleTaskDetails", "getTaskTypes", auth.ReadDocuments, taskDetails},
+		{get, "/workflow_builder/tasks/list", "listTaskTypes", auth.ReadDocuments, listTaskTypes},
+		{post, "/workflow_engine/query", "runQuery", auth.ReadDocuments, tryTask("WorkFlowEngine", "query", value.Null, asIs)},
+		{post, "/workflow_engine/runEvaluationGroup", "runEvaluationGroup", auth.ReadDocuments, tryTask("WorkFlowEngine", "evaluation", value.False, oneGroup)},
+		{post, "/workflow_engine/runEvaluationGroups", "runEvaluationGroups", auth.ReadDocuments, tryTask("WorkFlowEngine", "evaluation", value.False, asIs)},
+
+		// projects
+		{get, "/automation-studio/projects", "getProjects", auth.ReadDocuments, listProjects},
+		{post, "/automation-studio/projects", "createProject", auth.WriteDocuments, createProject},
+		{post, "/automation-studio/projects/import", "importProject", auth.WriteDocuments, importProject},
+		{remove, "/automation-studio/projects/:id", "deleteProject", auth.WriteDocuments, deleteProject},
+		{get, "/automation-studio/projects/:id", "getProject", auth.ReadDocuments, getProject},
+		{patch, "/automation-studio/projects/:id", "updateProject", auth.WriteDocuments, patchProject},
+		{get, "/automation-studio/projects/:id/export", "exportProject", auth.ReadDocuments, exportProject},
+
+		// documents that tasks use
+		{get, "/automation-studio/templates", "getTemplates", auth.ReadDocuments, templates.list},
+		{post, "/automation-studio/templates", "createTemplate", auth.WriteDocuments, templates.create},
+		{post, "/automation-studio/templates/import", "importTemplates", auth.WriteDocuments, importTemplates},
+		{remove, "/automation-studio/templates/:id", "deleteTemplate", auth.WriteDocuments, templates.remove},
+		{get, "/automation-studio/templates/:id", "getTemplate", auth.ReadDocuments, templates.get},
+		{put, "/automation-studio/templates/:id", "updateTemplate", auth.WriteDocuments, templates.replace},
+		{get, "/automation-studio/templates/:id/export", "exportTemplate", auth.ReadDocuments, templates.get},
+		{remove, "/json-forms/forms", "deleteForms", auth.WriteDocuments, removeForms},
+		{get, "/json-forms/forms", "getForms", auth.ReadDocuments, forms.list},
+		{post, "/json-forms/forms", "createForm", auth.WriteDocuments, forms.create},
+		{get, "/json-forms/forms/:id", "getForm", auth.ReadDocuments, forms.get},
+		{put, "/json-forms/forms/:id", "updateForm", auth.WriteDocuments, forms.replace},
+		{post, "/json-forms/import/forms", "importForms", auth.WriteDocuments, importForms},
+		{get, "/transformations", "getTransformations", auth.ReadDocuments, transformations.list},
+		{post, "/transformations", "createTransformation", auth.WriteDocuments, transformations.create},
+		{post, "/transformations/import", "importTransformation", auth.WriteDocuments, transformations.importOne},
+		{remove, "/transformations/:id", "deleteTransformation", auth.WriteDocuments, transformations.removeQuietly},
+		{get, "/transformations/:id", "getTransformation", auth.ReadDocuments, transformations.get},
+		{put, "/transformations/:id", "updateTransformation", auth.WriteDocuments, transformations.replace},
+
+		// the older names of the workflow engine
+		{get, "/workflow_engine/getJob/:id", "getBareJob", auth.ReadJobs, bareJob},
+		{get, "/workflow_engine/job/:id/details", "getJobDetails", auth.ReadJobs, bareJob},
+		{get, "/workflow_engine/job/:id/output", "getJobOutput", auth.ReadJobs, jobOutput},
+		{post, "/workflow_engine/jobs/search", "searchJobs", auth.ReadJobs, searchJobs},
+		{post, "/workflow_engine/startJobWithOptions/*", "startJobWithOptions", auth.StartJobs, startWithOptions},
+	}
+	for _, prefix := range []string{"/operations-manager", "/operations_manager"} {
+		for _, r := range operationsRoutes {
+			r.path = prefix + r.path
+			if prefix == "/operations_manager" {
+				r.name += "Alias"
+			}
+			table = append(table, r)
+		}
+	}
+	return table
+}
+
+// operationsRoutes are served below /operations-manager, which some clients write with an
+// underscore.
+var operationsRoutes = []route{
+	// jobs
+	{get, "/jobs", "getJobs", auth.ReadJobs, listJobs},
+	{post, "/jobs/cancel", "cancelJobs", auth.OperateJobs, many("canceled", "cancel", engine.JobCanceled)},
+	{post, "/jobs/pause", "pauseJobs", auth.OperateJobs, many("paused", "pause", engine.JobPaused)},
+	{post, "/jobs/resume", "resumeJobs", auth.OperateJobs, many("resumed", "resume", engine.JobResumed)},
+	{post, "/jobs/start", "startJob", auth.StartJobs, startJob},
+	{get, "/jobs/:id", "getJob", auth.ReadJobs, getJob},
+	{post, "/jobs/:id/continue", "continueJob", auth.OperateJobs, continueJob},
+	{get, "/jobs/:id/explain", "explainJob", auth.ReadJobs, explainJob},
+	{remove, "/jobs/:id/groups", "removeJobGroups", auth.OperateJobs, changeGroups(removeGroups)},
+	{post, "/jobs/:id/groups", "addJobGroup", auth.OperateJobs, changeGroups(addGroups)},
+	{put, "/jobs/:id/groups", "replaceJobGroups", auth.OperateJobs, changeGroups(replaceGroups)},
+	{remove, "/jobs/:id/groups/:group", "removeJobGroup", auth.OperateJobs, changeGroups(removeGroup)},
+	{get, "/jobs/:id/history", "getJobHistory", auth.ReadJobs, jobHistory},
+	{post, "/jobs/:id/revert", "revertJob", auth.OperateJobs, revertJob},
+	{post, "/jobs/:id/tasks/:task/approve", "approveTask", auth.ApproveJobs, onTaskWith(engine.TaskApproved, "Successfully approved task")},
+	{post, "/jobs/:id/tasks/:task/complete", "completeTask", auth.RepairJobs, completeTask},
+	{post, "/jobs/:id/tasks/:task/finish", "finishTask", auth.WorkTasks, finishTask},
+	{get, "/jobs/:id/tasks/:task/manual-controller", "getManualTask", auth.WorkTasks, manualController},
+	{post, "/jobs/:id/tasks/:task/repair", "repairTask", auth.ApproveJobs, onTaskWith(engine.TaskRepaired, "Successfully repaired task")},
+	{post, "/jobs/:id/tasks/:task/retry", "retryTask", auth.OperateJobs, retryTask},
+	{post, "/jobs/:id/tasks/:task/skip", "skipTask", auth.RepairJobs, onTaskWith(engine.TaskSkipped, "Successfully skipped task")},
+	{post, "/jobs/:id/unwatch", "unwatchJob", auth.ReadJobs, watch(false)},
+	{patch, "/jobs/:id/variables", "updateJobVariables", auth.RepairJobs, patchVariables},
+	{post, "/jobs/:id/watch", "watchJob", auth.ReadJobs, watch(true)},
+
+	// task runs
+	{get, "/tasks", "getTasks", auth.ReadJobs, listTasks},
+	{get, "/tasks/:id", "getTask", auth.ReadJobs, getTask},
+	{post, "/tasks/:id/assign", "assignTask", auth.OperateJobs, own(engine.TaskAssigned, "Successfully assigned task")},
+	{post, "/tasks/:id/claim", "claimTask", auth.WorkTasks, own(engine.TaskClaimed, "Successfully claimed task")},
+	{post, "/tasks/:id/release", "releaseTask", auth.WorkTasks, own(engine.TaskReleased, "Successfully released task")},
+
+	// automations and their triggers
+	{get, "/automations", "getAutomations", auth.ReadAutomations, listAutomations},
+	{post, "/automations", "createAutomation", auth.WriteAutomations, createAutomation},
+	{put, "/automations", "importAutomations", auth.WriteAutomations, importAutomations},
+	{remove, "/automations/:id", "deleteAutomation", auth.WriteAutomations, deleteAutomation},
+	{get, "/automations/:id", "getAutomation", auth.ReadAutomations, getAutomation},
+	{patch, "/automations/:id", "updateAutomation", auth.WriteAutomations, patchAutomation},
+	{get, "/automations/:id/export", "exportAutomation", auth.ReadAutomations, exportAutomation},
+	{get, "/triggers", "getTriggers", auth.ReadAutomations, listTriggers},
+	{post, "/triggers", "createTrigger", auth.WriteAutomations, createTrigger},
+	{put, "/triggers", "importTriggers", auth.WriteAutomations, importTriggers},
+	{remove, "/triggers/action/:action", "deleteTriggersOfAutomation", auth.WriteAutomations, deleteTriggersOf},
+	{post, "/triggers/endpoint/*", "runEndpointTrigger", auth.StartJobs, runEndpoint},
+	{post, "/triggers/manual/:id/run", "runManualTrigger", auth.StartJobs, runManual},
+	{remove, "/triggers/:id", "deleteTrigger", auth.WriteAutomations, deleteTrigger},
+	{get, "/triggers/:id", "getTrigger", auth.ReadAutomations, getTrigger},
+	{patch, "/triggers/:id", "updateTrigger", auth.WriteAutomations, patchTrigger},
+	{get, "/triggers/:id/export", "exportTrigger", auth.ReadAutomations, exportTrigger},
+}

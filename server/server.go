@@ -1,0 +1,149 @@
+// Package server is the REST API: it knows who calls, what they may do and how clients of
+// Itential Platform speak, and leaves every decision about jobs to the engine.
+//
+// All routes stand in one table with the permission each needs (routes.go); errors get their
+// HTTP status in one place (errors.go). Handlers take a call and return the JSON to answer.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/server/auth"
+)
+
+// DefaultRelease is the release of Itential Platform the server reports unless told
+// otherwise. Clients choose their dialect by it.
+const DefaultRelease = "2023.2.9"
+
+// Options are what a server works with. Runner, Library, Store and Auth are required.
+type Options struct {
+	Runner  *runner.Runner
+	Library *library.Library
+	Store   store.Store
+	Auth    *auth.Auth
+	Log     *slog.Logger
+	Now     func() time.Time // the wall clock unless a test gives another
+
+	Release string // reported by /health/server and /version; DefaultRelease unless set
+	Name    string // of this server, as health reports show it; "heddle" unless set
+	Version string // of Heddle itself; "dev" unless set
+
+	// Grace is how long Serve lets running calls finish at the end; 10 s unless set.
+	Grace time.Duration
+	// AccessLevel is the level of the line that is logged for each request; Info unless set.
+	AccessLevel slog.Level
+}
+
+// Server answers the HTTP API.
+type Server struct {
+	Options
+	echo    *echo.Echo
+	schema  *store.Schema
+	started time.Time
+}
+
+// New builds a server.
+func New(o Options) (*Server, error) {
+	for _, need := range []struct {
+		name string
+		have bool
+	}{{"Runner", o.Runner != nil}, {"Library", o.Library != nil}, {"Store", o.Store != nil}, {"Auth", o.Auth != nil}} {
+		if !need.have {
+			return nil, fmt.Errorf("new server: option %s is missing", need.name)
+		}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	for _, d := range []struct {
+		field *string
+		value string
+	}{{&o.Release, DefaultRelease}, {&o.Name, "heddle"}, {&o.Version, "dev"}} {
+		if *d.field == "" {
+			*d.field = d.value
+		}
+	}
+	if o.Grace <= 0 {
+		o.Grace = 10 * time.Second
+	}
+	schema, err := store.NewSchema(store.Collections)
+	if err != nil {
+		return nil, fmt.Errorf("new server: %w", err)
+	}
+	s := &Server{Options: o, echo: echo.New(), schema: schema, started: o.Now()}
+	s.echo.HideBanner, s.echo.HidePort = true, true
+	s.echo.HTTPErrorHandler = s.fail
+	s.echo.Pre(secure, s.log, s.recovering, normalise)
+	for _, r := range routes() {
+		s.echo.Add(r.method, r.path, s.serve(r))
+	}
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Serve answers calls on l until ctx ends, lets running calls finish within the grace
+// period, and returns. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	h := &http.Server{
+		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 5 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- h.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Grace)
+	defer cancel()
+	err := h.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.Log.Warn("calls cut off at the end of the grace period")
+		err = h.Close()
+	}
+	<-ended
+	if err != nil {
+		return fmt.Errorf("stop serving: %w", err)
+	}
+	return nil
+}
+
+// patience is how long one call may take.
+const patience = 2 * time.Minute
+
+// serve is a route's echo handler: who calls, may they, then the route's own.
+func (s *Server) serve(r route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		limit := int64(maxBody)
+		if r.may == auth.Public {
+			limit = maxPublicBody
+		}
+		defer bounded(c, limit, patience)()
+		k := &call{Context: c, Server: s}
+		if err := s.admit(k, r); err != nil {
+			return err
+		}
+		v, err := r.handle(k)
+		if err != nil || c.Response().Committed {
+			return err
+		}
+		return writeJSON(c, http.StatusOK, v)
+	}
+}

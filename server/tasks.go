@@ -1,0 +1,155 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/workflows"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+var taskList = shape{collection: store.Tasks, sort: []store.Order{{Field: "metrics.start_time"}}}
+
+func listTasks(c *call) (value.Value, error) {
+	q, err := c.list(taskList)
+	if err != nil {
+		return value.Absent, err
+	}
+	reach, err := c.reachableTasks()
+	if err != nil {
+		return value.Absent, err
+	}
+	q.and(reach)
+	expand, err := c.expander(q.dereference)
+	if err != nil {
+		return value.Absent, err
+	}
+	p, err := c.find(store.Tasks, q, func(v value.Value) (value.Value, error) { return expand(v), nil })
+	if err != nil {
+		return value.Absent, err
+	}
+	return p.operations("Successfully retrieved tasks"), nil
+}
+
+func getTask(c *call) (value.Value, error) {
+	q, err := c.list(taskList)
+	if err != nil {
+		return value.Absent, err
+	}
+	task, _, err := c.taskRun(c.text("id"))
+	if err != nil {
+		return value.Absent, err
+	}
+	expand, err := c.expander(q.dereference)
+	if err != nil {
+		return value.Absent, err
+	}
+	return enveloped("Successfully retrieved task", q.project(expand(task))), nil
+}
+
+// own is a route that changes who works on a manual task, found by its run's id.
+func own(kind engine.EventType, message string) func(c *call) (value.Value, error) {
+	return func(c *call) (value.Value, error) {
+		body, err := c.object()
+		if err != nil {
+			return value.Absent, err
+		}
+		task, st, err := c.taskRun(c.text("id"))
+		if err != nil {
+			return value.Absent, err
+		}
+		iteration, _ := task.Get("iteration").Int()
+		ev := engine.Event{Type: kind, Task: task.Path("job", "task").Text(), Iteration: int(iteration), By: c.who.ID}
+		if kind == engine.TaskAssigned {
+			user, err := need(body, "userId", value.KindString)
+			if err != nil {
+				return value.Absent, err
+			}
+			account, err := c.Auth.Account(c.Request().Context(), user.Text())
+			if err != nil {
+				return value.Absent, badAt("/userId", "unknown-account", "There is no account %q.", clip(user.Text()))
+			}
+			ev.Owner = account.Get("_id").Text()
+		}
+		if _, err := c.apply(st.Job.ID, ev); err != nil {
+			return value.Absent, err
+		}
+		task, _, err = c.taskRun(c.text("id"))
+		return enveloped(message, task), err
+	}
+}
+
+// manualController tells a user interface what to show for a waiting manual task.
+func manualController(c *call) (value.Value, error) {
+	st, err := c.job(c.text("id"))
+	if err != nil {
+		return value.Absent, err
+	}
+	id := c.text("task")
+	if err := c.worksOn(st, id); err != nil {
+		return value.Absent, err
+	}
+	t, _ := st.Machine.Workflow().Task(id)
+	s, _ := st.Machine.Task(st.Job, id)
+	if t.Type != workflows.Manual || s.Iteration == 0 {
+		return value.Absent, &engine.Conflict{Reason: fmt.Sprintf("task %q is not waiting for a person", id)}
+	}
+	return enveloped("Successfully retrieved manual task", value.Object(
+		"job", value.String(st.Job.ID), "task", value.String(id), "iteration", value.String(engine.IterationID(st.Job.ID, id, s.Iteration)),
+		"name", value.String(t.Name), "summary", value.String(t.Summary), "view", value.String(t.View), "app", value.String(t.App),
+		"owner", account(s.Owner), "variables", orNull(s.Incoming))), nil
+}
+
+// expander returns what replaces references by what they refer to: account ids at
+// accounts.<path>, and a task's job by all of it at job.
+func (c *call) expander(paths []string) (func(value.Value) value.Value, error) {
+	var accounts [][]string
+	job := false
+	for _, p := range paths {
+		rest, isAccount := strings.CutPrefix(p, "accounts.")
+		switch {
+		case isAccount:
+			accounts = append(accounts, strings.Split(rest, "."))
+		case p == "job":
+			job = true
+		default:
+			return nil, badQuery("dereference", "%q cannot be dereferenced; there are job and accounts.<path>, such as accounts.metrics.owner.", p)
+		}
+	}
+	people := c.people()
+	return func(doc value.Value) value.Value {
+		for _, keys := range accounts {
+			if id := doc.Path(keys...); id.IsString() {
+				doc = doc.WithPath(keys, people(id.Text()))
+			}
+		}
+		if job && doc.Path("job", "_id").IsString() {
+			if st, err := c.job(doc.Path("job", "_id").Text()); err == nil {
+				doc = doc.With("job", jobDoc(st, &query{}).With("task", doc.Path("job", "task")))
+			}
+		}
+		return doc
+	}, nil
+}
+
+// people returns what finds the public picture of an account by its id, remembering each.
+func (c *call) people() func(id string) value.Value {
+	known := map[string]value.Value{}
+	return func(id string) value.Value {
+		if v, ok := known[id]; ok {
+			return v
+		}
+		v := value.Object("_id", value.String(id), "username", value.String(orText(id, auth.Pronghorn)), "provenance", value.String(""), "firstname", value.String(""),
+			"inactive", value.False, "sso", value.False)
+		if a, err := c.Auth.Account(c.Request().Context(), id); err == nil {
+			for _, key := range []string{"_id", "username", "provenance", "firstname", "inactive"} {
+				v = v.With(key, a.Get(key))
+			}
+		}
+		known[id] = v
+		return v
+	}
+}
