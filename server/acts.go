@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -109,7 +110,14 @@ func (c *call) each(ids []string, done, verb string, ev engine.Event) (value.Val
 		data.Set(id, value.Object("success", value.True, "status", value.String(string(runner.WireStatus(states[i].Job.Status)))))
 	}
 	if succeeded == 0 {
-		return value.Absent, &refusal{reason: unmet, text: "Failed to " + verb + " all jobs", data: data.Value()}
+		why := clash
+		switch {
+		case ev.Type == engine.JobCanceled:
+			why = unmet // existing clients look for 500 here
+		case !slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, runner.ErrNotFound) }):
+			why = missing
+		}
+		return value.Absent, &refusal{reason: why, text: "Failed to " + verb + " all jobs", data: data.Value()}
 	}
 	return enveloped(fmt.Sprintf("Successfully %s %d of %d jobs", done, succeeded, len(ids)), data.Value()), nil
 }

@@ -134,13 +134,18 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 }
 
 func (c *client) raw(ctx context.Context, method, path string, query url.Values, body value.Value) ([]byte, error) {
-	target := c.base + path
 	if len(query) > 0 {
-		target += "?" + query.Encode()
+		path += "?" + query.Encode()
 	}
+	return c.text(ctx, method, path, body.String())
+}
+
+// text sends a body as it is; "" sends none.
+func (c *client) text(ctx context.Context, method, path, body string) ([]byte, error) {
+	target := c.base + path
 	var reader io.Reader
-	if !body.IsAbsent() {
-		reader = bytes.NewReader(body.AppendJSON(nil))
+	if body != "" {
+		reader = strings.NewReader(body)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target, reader)
 	if err != nil {
