@@ -9,7 +9,7 @@ import (
 )
 
 // beginChildren starts the child jobs of a childJob task: one, or one per element.
-func (s *step) beginChildren(i int) {
+func (s *stepper) beginChildren(i int) {
 	t := s.edit(i)
 	in := t.Incoming
 	if in.Get("workflow").Text() == "" {
@@ -56,7 +56,7 @@ func (s *step) beginChildren(i int) {
 
 // dispatch starts as many children as the cap allows, none while the job is held, and ends
 // the task after the last. A canceled job starts none any more.
-func (s *step) dispatch(i int) {
+func (s *stepper) dispatch(i int) {
 	t := s.edit(i)
 	loop := *t.Loop
 	loop.Kids = slices.Clip(loop.Kids)
@@ -68,8 +68,8 @@ func (s *step) dispatch(i int) {
 	switch {
 	case t.Incoming.Get("loopType").Text() == "sequential":
 		limit = 1
-	case s.m.nodes[i].task.Children.Concurrency > 0:
-		limit = s.m.nodes[i].task.Children.Concurrency
+	case s.m.places[i].task.Children.Concurrency > 0:
+		limit = s.m.places[i].task.Children.Concurrency
 	}
 	done := make(map[int]bool) // in an earlier attempt
 	for _, k := range loop.Kids {
@@ -99,7 +99,7 @@ func (s *step) dispatch(i int) {
 
 // startChild is the order to start one child job.
 func (m *Machine) startChild(job *Job, i int, kid Kid) Effect {
-	task, t := m.nodes[i].task, job.Tasks[i]
+	task, t := m.places[i].task, job.Tasks[i]
 	e := Effect{
 		Type: StartChild, Key: kid.ID + "/start", Task: task.ID, Iteration: t.Iteration, Element: kid.Element, Child: kid.ID,
 		Workflow: t.Incoming.Get("workflow").Text(), Variables: t.Incoming.Get("variables"),
@@ -144,8 +144,8 @@ func (m *Machine) startChildren(job *Job, i int) []Effect {
 }
 
 // child takes news of a child job.
-func (s *step) child(i int) error {
-	if s.m.nodes[i].kind != kindChildJob {
+func (s *stepper) child(i int) error {
+	if s.m.places[i].kind != kindChildJob {
 		return conflict("task %q starts no child jobs", s.id(i))
 	}
 	t, err := s.current(i, TaskRunning)
@@ -172,7 +172,7 @@ func (s *step) child(i int) error {
 	case ChildRefused:
 		kid.Status, kid.Output = Errored, s.ev.Outcome.Error
 	case ChildFinished:
-		wait := s.ev.Status == Errored && s.m.nodes[i].task.Children.OnError != "error"
+		wait := s.ev.Status == Errored && s.m.places[i].task.Children.OnError != "error"
 		switch {
 		case s.ev.Status == Running, wait:
 			// A child in error can be repaired, and then says that it runs again.
@@ -199,7 +199,7 @@ func (s *step) child(i int) error {
 }
 
 // endChildren gives a childJob its outcome once every child has one.
-func (s *step) endChildren(i int) {
+func (s *stepper) endChildren(i int) {
 	t := s.job.Tasks[i]
 	loop := t.Loop
 	if t.Incoming.Get("loopType").Text() == "" {
@@ -230,7 +230,7 @@ func (s *step) endChildren(i int) {
 	}
 	details := value.Object("loop", value.Array(entries...))
 	var bad bool
-	switch s.m.nodes[i].task.Children.Fail {
+	switch s.m.places[i].task.Children.Fail {
 	case "any":
 		bad = failed > 0
 	case "never":
@@ -247,7 +247,7 @@ func (s *step) endChildren(i int) {
 
 // retryElements runs only those elements of a loop again that did not complete, with the
 // parameters they had.
-func (s *step) retryElements(i int) {
+func (s *stepper) retryElements(i int) {
 	t := s.edit(i)
 	t.Loop = t.Loop.again()
 	s.dispatch(i)
@@ -269,7 +269,7 @@ func (l *Loop) again() *Loop {
 }
 
 // handle starts the error handler of the workflow, if it has one that was not used yet.
-func (s *step) handle() bool {
+func (s *stepper) handle() bool {
 	if s.m.workflow.ErrorHandler == "" || s.job.Handled {
 		return false
 	}
@@ -297,7 +297,7 @@ func (m *Machine) startHandler(job *Job) Effect {
 }
 
 // handler takes news of the error handler's child job.
-func (s *step) handler() error {
+func (s *stepper) handler() error {
 	id := ChildID(s.job.ID, workflows.ErrorHandlerID, 1, -1)
 	switch {
 	case !s.job.Handling, s.ev.Iteration != 1, s.ev.Child != "" && s.ev.Child != id:

@@ -136,7 +136,7 @@ func (m *Machine) Append(dst []byte, j *Job) []byte {
 	if len(j.Held) > 0 {
 		w.open("held", '[')
 		for _, i := range j.Held {
-			w.b = value.AppendString(w.comma(), m.nodes[i].task.ID)
+			w.b = value.AppendString(w.comma(), m.places[i].task.ID)
 		}
 		w.close(']')
 	}
@@ -154,7 +154,7 @@ func (m *Machine) Append(dst []byte, j *Job) []byte {
 		if t.Status == TaskIdle && !t.Never && t.Iteration == 0 && !t.Skip {
 			continue
 		}
-		w.b = append(value.AppendString(w.comma(), m.nodes[i].task.ID), ':', '{')
+		w.b = append(value.AppendString(w.comma(), m.places[i].task.ID), ':', '{')
 		w.more = false
 		w.task(t)
 		w.close('}')
@@ -374,7 +374,7 @@ func (m *Machine) Decode(v value.Value) (*Job, error) {
 		StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"), UpdatedAt: number(v, "updatedAt"),
 		HeldAt: number(v, "heldAt"), HeldBy: v.Get("heldBy").Text(), Breached: v.Get("breached").Truth(),
 		Handling: v.Get("handling").Truth(), Handled: v.Get("handled").Truth(), Reverts: int(number(v, "reverts")),
-		Tasks: make([]*TaskState, len(m.nodes)),
+		Tasks: make([]*TaskState, len(m.places)),
 	}
 	counters := v.Get("counters")
 	for name := range counters.Members() {
@@ -414,7 +414,7 @@ func (m *Machine) Decode(v value.Value) (*Job, error) {
 
 // sound refuses a task state that no step can lead to and that later steps rely on not to be.
 func (m *Machine) sound(i int, t *TaskState) error {
-	n, l := &m.nodes[i], t.Loop
+	n, l := &m.places[i], t.Loop
 	loops := n.kind == kindChildJob || n.kind == kindForEach
 	switch {
 	case t.Status == TaskRetrying && n.task.Retry == nil:

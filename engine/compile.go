@@ -12,11 +12,11 @@ type Machine struct {
 	workflow *workflows.Workflow
 	revision string
 	limits   Limits
-	nodes    []node
+	places   []place
 	index    map[string]int
 	start    int
 	end      int
-	loops    []int // forEach nodes, innermost first
+	loops    []int // forEach places, innermost first
 }
 
 // Limits bound what a job may do; a breach is an error of class "limit" on a task or job.
@@ -41,23 +41,23 @@ const (
 	kindListener
 )
 
-// node is a task with its place in the graph.
-type node struct {
+// place is a task with its place in the graph.
+type place struct {
 	task    *workflows.Task
 	method  workflows.Method
 	kind    kind
 	outputs []string // declared names; nil = whatever comes
-	in      []edge   // standard edges into it, by predecessor
-	out     []edge   // standard edges out of it, by target
-	reverts []edge
+	in      []link   // standard links into it, by predecessor
+	out     []link   // standard links out of it, by target
+	reverts []link
 	loop    int   // forEach: first task of its body; -1 otherwise
 	region  int   // innermost forEach whose body it is in; -1 = none
 	depth   int   // how many forEach bodies it is in
 	body    []int // forEach: every task of its body, inner bodies included
 }
 
-type edge struct {
-	node  int
+type link struct {
+	place int
 	state workflows.FinishState
 }
 
@@ -67,7 +67,7 @@ func Compile(w *workflows.Workflow, catalog workflows.Catalog, revision string, 
 	m := &Machine{workflow: w, revision: revision, limits: limits, index: make(map[string]int, len(w.Tasks)), start: -1, end: -1}
 	for i := range w.Tasks {
 		t := &w.Tasks[i]
-		n := node{task: t, kind: kindOf(t), loop: -1, region: -1}
+		n := place{task: t, kind: kindOf(t), loop: -1, region: -1}
 		switch n.kind {
 		case kindStart:
 			m.start = i
@@ -89,7 +89,7 @@ func Compile(w *workflows.Workflow, catalog workflows.Catalog, revision string, 
 				}
 			}
 		}
-		m.nodes = append(m.nodes, n)
+		m.places = append(m.places, n)
 		m.index[t.ID] = i
 	}
 	if m.start < 0 || m.end < 0 {
@@ -99,12 +99,12 @@ func Compile(w *workflows.Workflow, catalog workflows.Catalog, revision string, 
 		from, to := m.index[e.From], m.index[e.To]
 		switch {
 		case e.State == workflows.Loop:
-			m.nodes[from].loop = to
+			m.places[from].loop = to
 		case e.Type == workflows.Revert:
-			m.nodes[from].reverts = append(m.nodes[from].reverts, edge{to, e.State})
+			m.places[from].reverts = append(m.places[from].reverts, link{to, e.State})
 		default:
-			m.nodes[from].out = append(m.nodes[from].out, edge{to, e.State})
-			m.nodes[to].in = append(m.nodes[to].in, edge{from, e.State})
+			m.places[from].out = append(m.places[from].out, link{to, e.State})
+			m.places[to].in = append(m.places[to].in, link{from, e.State})
 		}
 	}
 	if task, ok := m.cycle(); ok {
@@ -136,11 +136,11 @@ func kindOf(t *workflows.Task) kind {
 	return kindPlain
 }
 
-// cycle finds a task on a circle of standard and loop edges.
+// cycle finds a task on a circle of standard and loop links.
 func (m *Machine) cycle() (string, bool) {
-	state := make([]uint8, len(m.nodes)) // 0 new, 1 on the path, 2 done
-	type frame struct{ node, next int }
-	for root := range m.nodes {
+	state := make([]uint8, len(m.places)) // 0 new, 1 on the path, 2 done
+	type frame struct{ place, next int }
+	for root := range m.places {
 		if state[root] != 0 {
 			continue
 		}
@@ -148,9 +148,9 @@ func (m *Machine) cycle() (string, bool) {
 		stack := []frame{{root, 0}}
 		for len(stack) > 0 {
 			f := &stack[len(stack)-1]
-			succ := m.successors(f.node)
+			succ := m.successors(f.place)
 			if f.next == len(succ) {
-				state[f.node] = 2
+				state[f.place] = 2
 				stack = stack[:len(stack)-1]
 				continue
 			}
@@ -161,19 +161,19 @@ func (m *Machine) cycle() (string, bool) {
 				state[to] = 1
 				stack = append(stack, frame{to, 0})
 			case 1:
-				return m.nodes[to].task.ID, true
+				return m.places[to].task.ID, true
 			}
 		}
 	}
 	return "", false
 }
 
-// successors are the targets of i's standard and loop edges.
+// successors are the targets of i's standard and loop links.
 func (m *Machine) successors(i int) []int {
-	n := &m.nodes[i]
+	n := &m.places[i]
 	out := make([]int, 0, len(n.out)+1)
 	for _, e := range n.out {
-		out = append(out, e.node)
+		out = append(out, e.place)
 	}
 	if n.loop >= 0 {
 		out = append(out, n.loop)
@@ -181,9 +181,9 @@ func (m *Machine) successors(i int) []int {
 	return out
 }
 
-// downstream is every task reachable from i by standard and loop edges, i included, ordered.
+// downstream is every task reachable from i by standard and loop links, i included, ordered.
 func (m *Machine) downstream(i int) []int {
-	seen := make([]bool, len(m.nodes))
+	seen := make([]bool, len(m.places))
 	seen[i] = true
 	queue := []int{i}
 	for k := 0; k < len(queue); k++ {
@@ -198,24 +198,24 @@ func (m *Machine) downstream(i int) []int {
 	return queue
 }
 
-// regions finds the body of each forEach: what its loop edge reaches.
+// regions finds the body of each forEach: what its loop link reaches.
 func (m *Machine) regions() {
-	for i := range m.nodes {
-		if m.nodes[i].loop < 0 {
+	for i := range m.places {
+		if m.places[i].loop < 0 {
 			continue
 		}
-		m.nodes[i].body = m.downstream(m.nodes[i].loop)
+		m.places[i].body = m.downstream(m.places[i].loop)
 		m.loops = append(m.loops, i)
-		for _, b := range m.nodes[i].body {
-			m.nodes[b].depth++
+		for _, b := range m.places[i].body {
+			m.places[b].depth++
 		}
 	}
-	slices.SortStableFunc(m.loops, func(a, b int) int { return m.nodes[b].depth - m.nodes[a].depth })
+	slices.SortStableFunc(m.loops, func(a, b int) int { return m.places[b].depth - m.places[a].depth })
 	// Innermost first: the first loop that claims a task is the one it belongs to.
 	for _, l := range m.loops {
-		for _, b := range m.nodes[l].body {
-			if m.nodes[b].region < 0 {
-				m.nodes[b].region = l
+		for _, b := range m.places[l].body {
+			if m.places[b].region < 0 {
+				m.places[b].region = l
 			}
 		}
 	}
@@ -239,7 +239,7 @@ func (m *Machine) Task(job *Job, id string) (*TaskState, bool) {
 // Method is the catalog entry of a task; the zero Method when the catalog had none.
 func (m *Machine) Method(id string) workflows.Method {
 	if i, ok := m.index[id]; ok {
-		return m.nodes[i].method
+		return m.places[i].method
 	}
 	return workflows.Method{}
 }

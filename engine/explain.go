@@ -52,7 +52,7 @@ func (m *Machine) Explain(job *Job) []Reason {
 }
 
 func (m *Machine) reason(job *Job, i int, t *TaskState) (Reason, bool) {
-	n := &m.nodes[i]
+	n := &m.places[i]
 	r := Reason{Task: n.task.ID, Name: n.task.Name, Since: t.StartedAt}
 	due := func(kinds ...TimerKind) int64 {
 		for _, x := range job.Timers {
@@ -126,5 +126,5 @@ func (m *Machine) Progress(job *Job) float64 {
 			decided++
 		}
 	}
-	return float64(decided) / float64(len(m.nodes))
+	return float64(decided) / float64(len(m.places))
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // beginLoop starts a forEach: its first element, or its end when there is none.
-func (s *step) beginLoop(i int) {
+func (s *stepper) beginLoop(i int) {
 	t := s.edit(i)
 	data := t.Incoming.Get("data_array")
 	if !data.IsArray() {
@@ -25,8 +25,8 @@ func (s *step) beginLoop(i int) {
 }
 
 // nextElement runs the body for the next element, or ends the forEach.
-func (s *step) nextElement(i int) {
-	n := &s.m.nodes[i]
+func (s *stepper) nextElement(i int) {
+	n := &s.m.places[i]
 	t := s.edit(i)
 	loop := *t.Loop
 	if s.bodyFailed(i) {
@@ -49,10 +49,10 @@ func (s *step) nextElement(i int) {
 }
 
 // iterate moves on the innermost loop whose iteration is over: no task of its body is active.
-func (s *step) iterate() bool {
+func (s *stepper) iterate() bool {
 	for _, i := range s.m.loops {
 		t := s.job.Tasks[i]
-		if t.Status != TaskRunning || t.Loop == nil || s.active(s.m.nodes[i].body) {
+		if t.Status != TaskRunning || t.Loop == nil || s.active(s.m.places[i].body) {
 			continue
 		}
 		s.nextElement(i)
@@ -65,9 +65,9 @@ func (s *step) iterate() bool {
 }
 
 // bodyFailed tells whether a task in the body of loop i ended in an error nobody handles.
-func (s *step) bodyFailed(i int) bool {
-	for _, b := range s.m.nodes[i].body {
-		if s.m.nodes[b].region == i && s.job.Tasks[b].Status == TaskError && !s.hasEdge(b, workflows.Failed) {
+func (s *stepper) bodyFailed(i int) bool {
+	for _, b := range s.m.places[i].body {
+		if s.m.places[b].region == i && s.job.Tasks[b].Status == TaskError && !s.hasLink(b, workflows.Failed) {
 			return true
 		}
 	}
@@ -76,8 +76,8 @@ func (s *step) bodyFailed(i int) bool {
 
 // inReach refuses to work on task i when a loop around it is neither under way nor waits in
 // error for a repair.
-func (s *step) inReach(i int) error {
-	for l := s.m.nodes[i].region; l >= 0; l = s.m.nodes[l].region {
+func (s *stepper) inReach(i int) error {
+	for l := s.m.places[i].region; l >= 0; l = s.m.places[l].region {
 		t := s.job.Tasks[l]
 		switch {
 		case t.Status == TaskRunning:
@@ -91,8 +91,8 @@ func (s *step) inReach(i int) error {
 }
 
 // reopen lets the loops around task i run on after it is repaired.
-func (s *step) reopen(i int) {
-	for l := s.m.nodes[i].region; l >= 0; l = s.m.nodes[l].region {
+func (s *stepper) reopen(i int) {
+	for l := s.m.places[i].region; l >= 0; l = s.m.places[l].region {
 		if s.job.Tasks[l].Status == TaskError {
 			t := s.edit(l)
 			t.Status, t.EndedAt, t.Error = TaskRunning, 0, value.Absent
@@ -106,7 +106,7 @@ func (s *step) reopen(i int) {
 
 // undecide takes "never" back from everything downstream of task i, and lets what is not
 // decided by others be decided again.
-func (s *step) undecide(i int) {
+func (s *stepper) undecide(i int) {
 	down := s.m.downstream(i)
 	for _, d := range down {
 		if d != i && s.job.Tasks[d].Never {

@@ -11,7 +11,7 @@ import (
 
 // pause keeps new work from starting. What runs may finish; its result is kept and followed
 // when the job is resumed.
-func (s *step) pause() error {
+func (s *stepper) pause() error {
 	if s.job.Status != Running {
 		return conflict("job %s is %s; only a running job can be paused", s.job.ID, s.job.Status)
 	}
@@ -26,7 +26,7 @@ func (s *step) pause() error {
 
 // resume catches up: results that came in are followed, tasks that were due start, timers
 // that ran out ring.
-func (s *step) resume() error {
+func (s *stepper) resume() error {
 	if !s.job.held() {
 		return conflict("job %s is %s; only a paused or blocked job can be resumed", s.job.ID, s.job.Status)
 	}
@@ -59,7 +59,7 @@ func (s *step) resume() error {
 			t.Mode = "force"
 			t.Retries = 0
 			s.start(i)
-		case t.Status == TaskRunning && s.m.nodes[i].kind == kindChildJob:
+		case t.Status == TaskRunning && s.m.places[i].kind == kindChildJob:
 			s.dispatch(i)
 		}
 	}
@@ -68,7 +68,7 @@ func (s *step) resume() error {
 }
 
 // lookAll has the successors of every decided task looked at again.
-func (s *step) lookAll() {
+func (s *stepper) lookAll() {
 	for i, t := range s.job.Tasks {
 		if t.Status.Finished() || t.Never {
 			s.queue = append(s.queue, i)
@@ -76,9 +76,9 @@ func (s *step) lookAll() {
 	}
 }
 
-func (s *step) controlChildren(act string) {
+func (s *stepper) controlChildren(act string) {
 	for i := range s.job.Tasks {
-		if s.m.nodes[i].kind == kindChildJob {
+		if s.m.places[i].kind == kindChildJob {
 			s.stopWork(i, act)
 		}
 	}
@@ -88,7 +88,7 @@ func (s *step) controlChildren(act string) {
 }
 
 // cancel ends the job: at once, or gracefully after what runs has finished.
-func (s *step) cancel() error {
+func (s *stepper) cancel() error {
 	if s.job.Status == Canceling && s.ev.Graceful {
 		return ErrStale
 	}
@@ -97,7 +97,7 @@ func (s *step) cancel() error {
 		if !t.Status.Active() {
 			continue
 		}
-		kind := s.m.nodes[i].kind
+		kind := s.m.places[i].kind
 		if s.ev.Graceful && t.Status == TaskRunning && t.Pending == nil && (kind == kindPlain || kind == kindChildJob && t.Loop.Live > 0) {
 			if kind == kindChildJob {
 				s.stopWork(i, "cancel-graceful")
@@ -111,7 +111,7 @@ func (s *step) cancel() error {
 	return nil
 }
 
-func (s *step) stopHandler() {
+func (s *stepper) stopHandler() {
 	if s.job.Handling {
 		s.job.Handling = false
 		s.send(Effect{Type: ControlChild, Child: ChildID(s.job.ID, workflows.ErrorHandlerID, 1, -1), Act: "cancel"})
@@ -119,13 +119,13 @@ func (s *step) stopHandler() {
 }
 
 // canceled makes a cancel final once nothing runs any more.
-func (s *step) canceled() {
+func (s *stepper) canceled() {
 	if !s.anyActive() {
 		s.finish(Canceled, "jobCancel")
 	}
 }
 
-func (s *step) patch() error {
+func (s *stepper) patch() error {
 	if !s.ev.Variables.IsObject() {
 		return conflict("the variables to change must be an object")
 	}
@@ -139,7 +139,7 @@ func (s *step) patch() error {
 	return nil
 }
 
-func (s *step) access() error {
+func (s *stepper) access() error {
 	groups, watchers := s.job.Groups, s.job.Watchers
 	if s.ev.Groups != nil {
 		s.job.Groups = s.ev.Groups
@@ -154,7 +154,7 @@ func (s *step) access() error {
 }
 
 // repairable refuses repairs of a job that is being canceled or handled.
-func (s *step) repairable() error {
+func (s *stepper) repairable() error {
 	if s.job.Status == Canceling {
 		return conflict("job %s is being canceled", s.job.ID)
 	}
@@ -165,15 +165,15 @@ func (s *step) repairable() error {
 }
 
 // taken tells whether a transition out of i for its finish state led to a task that ran.
-func (s *step) taken(i int) bool {
+func (s *stepper) taken(i int) bool {
 	state := finishState(s.job.Tasks[i])
-	return slices.ContainsFunc(s.m.nodes[i].out, func(e edge) bool {
-		return e.state == state && s.job.Tasks[e.node].Status != TaskIdle
+	return slices.ContainsFunc(s.m.places[i].out, func(e link) bool {
+		return e.state == state && s.job.Tasks[e.place].Status != TaskIdle
 	})
 }
 
 // retryTask runs a failed task again, with completed work kept.
-func (s *step) retryTask(i int) error {
+func (s *stepper) retryTask(i int) error {
 	if err := s.repairable(); err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (s *step) retryTask(i int) error {
 }
 
 // unhold forgets that task i waits to be followed.
-func (s *step) unhold(i int) {
+func (s *stepper) unhold(i int) {
 	if slices.Contains(s.job.Held, i) {
 		s.job.Held = slices.DeleteFunc(slices.Clone(s.job.Held), func(h int) bool { return h == i })
 	}
@@ -210,7 +210,7 @@ func (s *step) unhold(i int) {
 
 // continueFrom goes on from a task with its last finish state, as if it had just finished;
 // a task that never ran is run.
-func (s *step) continueFrom(i int) error {
+func (s *stepper) continueFrom(i int) error {
 	if err := s.repairable(); err != nil {
 		return err
 	}
@@ -231,9 +231,9 @@ func (s *step) continueFrom(i int) error {
 	}
 	state := finishState(t)
 	var next []int
-	for _, e := range s.m.nodes[i].out {
-		if e.state == state && !s.job.Tasks[e.node].Status.Active() {
-			next = append(next, e.node)
+	for _, e := range s.m.places[i].out {
+		if e.state == state && !s.job.Tasks[e.place].Status.Active() {
+			next = append(next, e.place)
 		}
 	}
 	if len(next) == 0 {
@@ -251,12 +251,12 @@ func (s *step) continueFrom(i int) error {
 }
 
 // revertTo jumps back to a task that finished, drawn transition or not.
-func (s *step) revertTo(i int) error {
+func (s *stepper) revertTo(i int) error {
 	if err := s.repairable(); err != nil {
 		return err
 	}
 	to, ok := s.m.index[s.ev.To]
-	if !ok || s.m.nodes[to].kind == kindStart || s.m.nodes[to].kind == kindEnd {
+	if !ok || s.m.places[to].kind == kindStart || s.m.places[to].kind == kindEnd {
 		return &Unknown{s.ev.To}
 	}
 	switch {
@@ -283,7 +283,7 @@ func (s *step) revertTo(i int) error {
 }
 
 // skip lets a task succeed without work: now, or when its turn comes.
-func (s *step) skip(i int) error {
+func (s *stepper) skip(i int) error {
 	if err := s.repairable(); err != nil {
 		return err
 	}
@@ -293,14 +293,14 @@ func (s *step) skip(i int) error {
 			return ErrStale
 		}
 		s.edit(i).Skip = true
-		s.warn(s.id(i), s.m.nodes[i].task.Name, "The task will be skipped, as "+s.who()+" ordered.")
+		s.warn(s.id(i), s.m.places[i].task.Name, "The task will be skipped, as "+s.who()+" ordered.")
 		return nil
 	}
 	return s.give(i, Outcome{State: workflows.Success, Outgoing: value.Object()}, "The task was skipped by "+s.who()+".")
 }
 
 // completeTask takes a result from an operator.
-func (s *step) completeTask(i int) error {
+func (s *stepper) completeTask(i int) error {
 	if err := s.repairable(); err != nil {
 		return err
 	}
@@ -309,7 +309,7 @@ func (s *step) completeTask(i int) error {
 	return s.give(i, o, "The task was given its result by "+s.who()+".")
 }
 
-func (s *step) who() string {
+func (s *stepper) who() string {
 	if s.ev.By == "" {
 		return "an operator"
 	}
@@ -317,7 +317,7 @@ func (s *step) who() string {
 }
 
 // give ends an active or failed task with a given outcome.
-func (s *step) give(i int, o Outcome, note string) error {
+func (s *stepper) give(i int, o Outcome, note string) error {
 	t := s.job.Tasks[i]
 	if !t.Status.Active() && t.Status != TaskError {
 		return conflict("task %q is neither at work nor in error", s.id(i))
@@ -342,7 +342,7 @@ func (s *step) give(i int, o Outcome, note string) error {
 	}
 	blocked := t.Status == TaskBlocked
 	s.stopWork(i, "cancel")
-	for _, b := range s.m.nodes[i].body {
+	for _, b := range s.m.places[i].body {
 		if s.job.Tasks[b].Status.Active() {
 			s.abort(b)
 		}
@@ -353,7 +353,7 @@ func (s *step) give(i int, o Outcome, note string) error {
 		t.StartedAt = s.at
 	}
 	t.Status = TaskRunning
-	s.warn(s.id(i), s.m.nodes[i].task.Name, note)
+	s.warn(s.id(i), s.m.places[i].task.Name, note)
 	s.given = true
 	s.end(i, o)
 	s.given = false
@@ -363,12 +363,12 @@ func (s *step) give(i int, o Outcome, note string) error {
 	return nil
 }
 
-func (s *step) anyBlocked() bool {
+func (s *stepper) anyBlocked() bool {
 	return slices.ContainsFunc(s.job.Tasks, func(t *TaskState) bool { return t.Status == TaskBlocked })
 }
 
 // approve accepts what blocked a task; a repair also resumes the job.
-func (s *step) approve(i int) error {
+func (s *stepper) approve(i int) error {
 	t := s.job.Tasks[i]
 	if t.Status != TaskBlocked {
 		return conflict("task %q is not blocked", s.id(i))
@@ -389,13 +389,13 @@ const unnamed = "unnamed"
 
 // alive takes a worker's sign of life. One that is not newer than the last, by the worker's
 // own clock, is a repetition.
-func (s *step) alive(i int) error {
+func (s *stepper) alive(i int) error {
 	t, err := s.current(i, TaskRunning)
 	if err != nil {
 		return err
 	}
 	switch worker := cmp.Or(s.ev.Worker, unnamed); {
-	case s.m.nodes[i].kind != kindPlain:
+	case s.m.places[i].kind != kindPlain:
 		return conflict("task %q is not one for a worker", s.id(i))
 	case t.Pending != nil, s.ev.At < t.ReportedAt:
 		return ErrStale
@@ -418,12 +418,12 @@ func (s *step) alive(i int) error {
 }
 
 // own changes who works on a manual task.
-func (s *step) own(i int) error {
+func (s *stepper) own(i int) error {
 	t, err := s.current(i, TaskRunning)
 	if err != nil {
 		return conflict("task %q is not waiting for a person", s.id(i))
 	}
-	if s.m.nodes[i].kind != kindManual {
+	if s.m.places[i].kind != kindManual {
 		return conflict("task %q is not a manual task", s.id(i))
 	}
 	owner := s.ev.By
@@ -456,7 +456,7 @@ func (s *step) own(i int) error {
 }
 
 // received ends an eventListenerJob with the payload it waited for.
-func (s *step) received(i int) error {
+func (s *stepper) received(i int) error {
 	t, err := s.current(i, TaskRunning)
 	if err != nil || !t.Subscribed {
 		return ErrStale

@@ -38,8 +38,8 @@ func newOracle(w *workflows.Workflow, elements int) *oracle {
 	return o
 }
 
-// edges are the transitions that pass the filter.
-func (o *oracle) edges(keep func(workflows.Transition) bool) []workflows.Transition {
+// links are the transitions that pass the filter.
+func (o *oracle) links(keep func(workflows.Transition) bool) []workflows.Transition {
 	var out []workflows.Transition
 	for _, e := range o.w.Transitions {
 		if keep(e) {
@@ -137,7 +137,7 @@ func (o *oracle) settle() {
 func (o *oracle) join() bool {
 	for i := range o.w.Tasks {
 		task := o.w.Tasks[i].ID
-		in := o.edges(func(e workflows.Transition) bool { return forward(e) && e.To == task })
+		in := o.links(func(e workflows.Transition) bool { return forward(e) && e.To == task })
 		if o.state[task] != "" || len(in) == 0 {
 			continue
 		}
@@ -207,7 +207,7 @@ func (o *oracle) broken(loop string) bool {
 	}
 	return slices.ContainsFunc(o.body(loop), func(b string) bool {
 		return !inner[b] && o.state[b] == string(workflows.Failed) &&
-			len(o.edges(func(e workflows.Transition) bool { return e.From == b && e.State == workflows.Failed })) == 0
+			len(o.links(func(e workflows.Transition) bool { return e.From == b && e.State == workflows.Failed })) == 0
 	})
 }
 

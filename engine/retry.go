@@ -13,8 +13,8 @@ import (
 
 // retry schedules another attempt when the task's retry settings ask for one; it is false
 // when the outcome stands.
-func (s *step) retry(i int, o Outcome) bool {
-	n := &s.m.nodes[i]
+func (s *stepper) retry(i int, o Outcome) bool {
+	n := &s.m.places[i]
 	r := n.task.Retry
 	t := s.edit(i)
 	if r == nil || !r.Auto || !slices.Contains(r.States, o.State) || !retryable(r, o.Error) || s.job.Status == Canceling {
@@ -52,9 +52,9 @@ func (s *step) retry(i int, o Outcome) bool {
 
 // forget drops what the next attempt of task i finds out anew. A loop of child jobs goes on
 // from where it was, unless it succeeded.
-func (s *step) forget(i int) {
+func (s *stepper) forget(i int) {
 	t := s.edit(i)
-	if s.m.nodes[i].kind == kindChildJob && t.Incoming.Get("loopType").Text() != "" && t.Loop != nil && !t.Error.IsAbsent() {
+	if s.m.places[i].kind == kindChildJob && t.Incoming.Get("loopType").Text() != "" && t.Loop != nil && !t.Error.IsAbsent() {
 		return
 	}
 	t.Loop, t.Incoming = nil, value.Absent
@@ -90,7 +90,7 @@ func retryDelay(r *workflows.Retry, n int, iteration string) int64 {
 }
 
 // block stops the whole job at task i until a person approves.
-func (s *step) block(i int, err value.Value, why string) {
+func (s *stepper) block(i int, err value.Value, why string) {
 	t := s.edit(i)
 	t.Status, t.Error, t.Approved = TaskBlocked, err, ""
 	s.note(i)
@@ -102,7 +102,7 @@ func (s *step) block(i int, err value.Value, why string) {
 }
 
 // hold keeps everything that would start from starting, in child jobs as well.
-func (s *step) hold(status Status, why string) {
+func (s *stepper) hold(status Status, why string) {
 	if s.job.Status == Running {
 		s.controlChildren("pause")
 	}

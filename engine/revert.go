@@ -13,7 +13,7 @@ const tightReverts = 100
 
 // revert jumps back from task i to task to: what lies downstream of the target is reset and
 // the target starts anew. Job variables stay as they are.
-func (s *step) revert(i, to int) {
+func (s *stepper) revert(i, to int) {
 	s.job.Reverts++
 	if s.reverts++; s.reverts > tightReverts {
 		s.fail("job", "", value.String(fmt.Sprintf("Task %q jumps back to task %q again and again without any work between.", s.id(i), s.id(to))))
@@ -30,7 +30,7 @@ func (s *step) revert(i, to int) {
 }
 
 // stop ends all work and leaves the job in error, to be repaired by hand.
-func (s *step) stop() {
+func (s *stepper) stop() {
 	for i, t := range s.job.Tasks {
 		if t.Status.Active() {
 			s.abort(i)
@@ -42,7 +42,7 @@ func (s *step) stop() {
 }
 
 // reset forgets the state of everything downstream of task to; the errors there are history.
-func (s *step) reset(to int) {
+func (s *stepper) reset(to int) {
 	down := s.m.downstream(to)
 	s.resetTasks(down)
 	if len(s.job.Errors) == 0 {
@@ -55,7 +55,7 @@ func (s *step) reset(to int) {
 	s.resolved(ids...)
 }
 
-func (s *step) resetTasks(tasks []int) {
+func (s *stepper) resetTasks(tasks []int) {
 	for _, i := range tasks {
 		t := s.job.Tasks[i]
 		if t.Status == TaskIdle && !t.Never && t.Retries == 0 {

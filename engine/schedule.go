@@ -7,13 +7,13 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// decision is what a task's standard edges into it say.
+// decision is what a task's standard links into it say.
 type decision uint8
 
 const (
 	undecided decision = iota
-	chosen             // every edge decided, at least one chosen
-	refused            // every edge decided, none chosen
+	chosen             // every link decided, at least one chosen
+	refused            // every link decided, none chosen
 )
 
 // finishState is the state of a finished task.
@@ -31,10 +31,10 @@ func finishState(t *TaskState) workflows.FinishState {
 
 // decide applies the join rule: a task runs when every predecessor is decided and at least
 // one chose it. Only a running job decides, so nothing is held back here.
-func (s *step) decide(i int) decision {
+func (s *stepper) decide(i int) decision {
 	d := refused
-	for _, e := range s.m.nodes[i].in {
-		p := s.job.Tasks[e.node]
+	for _, e := range s.m.places[i].in {
+		p := s.job.Tasks[e.place]
 		switch {
 		case p.Never:
 		case p.Status == TaskCanceled:
@@ -49,7 +49,7 @@ func (s *step) decide(i int) decision {
 
 // settle follows every decision that is due until nothing moves, then looks whether loops go
 // on and whether the job has ended.
-func (s *step) settle() {
+func (s *stepper) settle() {
 	for s.job.Status == Running || s.job.Status == Canceling {
 		s.drain()
 		if s.job.Status == Canceling {
@@ -67,12 +67,12 @@ func (s *step) settle() {
 }
 
 // drain looks at the successors of what finished or will never run.
-func (s *step) drain() {
+func (s *stepper) drain() {
 	for len(s.queue) > 0 && s.job.Status == Running {
 		from := s.queue[0]
 		s.queue = s.queue[1:]
-		for _, e := range s.m.nodes[from].out {
-			s.look(e.node)
+		for _, e := range s.m.places[from].out {
+			s.look(e.place)
 			if s.job.Status != Running {
 				break
 			}
@@ -84,14 +84,14 @@ func (s *step) drain() {
 }
 
 // look starts task i or declares that it never runs, if that is decided now.
-func (s *step) look(i int) {
+func (s *stepper) look(i int) {
 	t := s.job.Tasks[i]
-	if t.Status != TaskIdle || t.Never || len(s.m.nodes[i].in) == 0 {
+	if t.Status != TaskIdle || t.Never || len(s.m.places[i].in) == 0 {
 		return
 	}
 	switch s.decide(i) {
 	case chosen:
-		if s.m.nodes[i].kind == kindEnd {
+		if s.m.places[i].kind == kindEnd {
 			s.complete()
 			return
 		}
@@ -99,15 +99,15 @@ func (s *step) look(i int) {
 	case refused:
 		s.edit(i).Never = true
 		s.queue = append(s.queue, i)
-		if l := s.m.nodes[i].loop; l >= 0 {
+		if l := s.m.places[i].loop; l >= 0 {
 			s.neverBody(i)
 		}
 	}
 }
 
 // neverBody spreads "never" over the body of a loop that never runs.
-func (s *step) neverBody(loop int) {
-	for _, b := range s.m.nodes[loop].body {
+func (s *stepper) neverBody(loop int) {
+	for _, b := range s.m.places[loop].body {
 		if t := s.job.Tasks[b]; t.Status == TaskIdle && !t.Never {
 			s.edit(b).Never = true
 		}
@@ -115,7 +115,7 @@ func (s *step) neverBody(loop int) {
 }
 
 // active tells whether any of the tasks has work outstanding.
-func (s *step) active(tasks []int) bool {
+func (s *stepper) active(tasks []int) bool {
 	for _, i := range tasks {
 		if s.job.Tasks[i].Status.Active() {
 			return true
@@ -124,7 +124,7 @@ func (s *step) active(tasks []int) bool {
 	return false
 }
 
-func (s *step) anyActive() bool {
+func (s *stepper) anyActive() bool {
 	for _, t := range s.job.Tasks {
 		if t.Status.Active() {
 			return true
@@ -134,12 +134,12 @@ func (s *step) anyActive() bool {
 }
 
 // complete ends the job well. What still runs beside the way to the end is canceled.
-func (s *step) complete() {
+func (s *stepper) complete() {
 	end := s.edit(s.m.end)
 	end.Status, end.Iteration, end.StartedAt, end.EndedAt = TaskComplete, 1, s.at, s.at
 	for i, t := range s.job.Tasks {
 		if t.Status.Active() {
-			s.warn(s.id(i), s.m.nodes[i].task.Name, "The job reached its end while this task was still running; it was canceled.")
+			s.warn(s.id(i), s.m.places[i].task.Name, "The job reached its end while this task was still running; it was canceled.")
 			s.abort(i)
 		}
 	}
@@ -147,7 +147,7 @@ func (s *step) complete() {
 }
 
 // finish makes the job final.
-func (s *step) finish(status Status, topic string) {
+func (s *stepper) finish(status Status, topic string) {
 	s.job.Status = status
 	s.job.EndedAt = s.at
 	s.job.Timers = nil
@@ -158,14 +158,14 @@ func (s *step) finish(status Status, topic string) {
 	s.tellParent()
 }
 
-func (s *step) tellParent() {
+func (s *stepper) tellParent() {
 	if s.job.Parent != nil {
 		s.send(Effect{Type: NotifyParent, Parent: s.job.Parent, Child: s.job.ID, Status: s.job.Status, Variables: s.job.Variables})
 	}
 }
 
 // ended looks whether a running job can still get anywhere, and puts it in error when not.
-func (s *step) ended() {
+func (s *stepper) ended() {
 	if s.job.Handling || s.anyActive() {
 		return
 	}
@@ -173,8 +173,8 @@ func (s *step) ended() {
 		return
 	}
 	var ids []string
-	for _, e := range s.m.nodes[s.m.end].in {
-		ids = append(ids, s.id(e.node))
+	for _, e := range s.m.places[s.m.end].in {
+		ids = append(ids, s.id(e.place))
 	}
 	text := "Job has no available transitions."
 	if len(ids) > 0 {
@@ -189,7 +189,7 @@ func (s *step) ended() {
 }
 
 // broken puts the job in error, to be repaired by hand.
-func (s *step) broken() {
+func (s *stepper) broken() {
 	s.job.Status = Errored
 	s.job.HeldAt, s.job.HeldBy = 0, ""
 	s.announce("jobError")
@@ -197,9 +197,9 @@ func (s *step) broken() {
 }
 
 // deadEnds warns about the tasks whose finish state had no transition.
-func (s *step) deadEnds() {
+func (s *stepper) deadEnds() {
 	for i, t := range s.job.Tasks {
-		n := &s.m.nodes[i]
+		n := &s.m.places[i]
 		if !t.Status.Finished() || n.region >= 0 || n.kind == kindEnd {
 			continue
 		}
@@ -216,7 +216,7 @@ func (s *step) deadEnds() {
 	}
 }
 
-func (s *step) warned(task, text string) bool {
+func (s *stepper) warned(task, text string) bool {
 	for _, w := range s.job.Warnings {
 		if w.Task == task && w.Message.Text() == text {
 			return true

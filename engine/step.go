@@ -43,14 +43,14 @@ func (m *Machine) Step(job *Job, ev Event) (next *Job, effects []Effect, err err
 	} else if ev.Type == JobStarted {
 		return nil, nil, ErrStale
 	}
-	if len(job.Tasks) != len(m.nodes) {
+	if len(job.Tasks) != len(m.places) {
 		return nil, nil, conflict("job %s is not a job of this workflow revision", job.ID)
 	}
 	n := *job
 	n.Tasks = slices.Clone(job.Tasks)
 	n.Seq++
 	n.UpdatedAt = max(ev.At, job.UpdatedAt)
-	s := &step{m: m, job: &n, before: job, at: n.UpdatedAt, ev: &ev, effects: make([]Effect, 0, 4)}
+	s := &stepper{m: m, job: &n, before: job, at: n.UpdatedAt, ev: &ev, effects: make([]Effect, 0, 4)}
 	if err := s.take(); err != nil {
 		return nil, nil, err
 	}
@@ -65,7 +65,7 @@ func (m *Machine) newJob(ev Event) *Job {
 		Groups: st.Groups, Ancestors: append(slices.Clone(st.Ancestors), st.ID), Parent: st.Parent,
 		Initiator: st.Initiator, User: st.User, StartedAt: ev.At, UpdatedAt: ev.At,
 		Variables: st.Variables,
-		Tasks:     make([]*TaskState, len(m.nodes)),
+		Tasks:     make([]*TaskState, len(m.places)),
 	}
 	if !job.Variables.IsObject() {
 		job.Variables = value.Object()
@@ -84,8 +84,8 @@ func (m *Machine) newJob(ev Event) *Job {
 	return job
 }
 
-// step is the scratch space of one Step.
-type step struct {
+// stepper is the scratch space of one Step.
+type stepper struct {
 	m       *Machine
 	job     *Job // ours: may be changed
 	before  *Job
@@ -99,7 +99,7 @@ type step struct {
 }
 
 // take applies the event itself.
-func (s *step) take() error {
+func (s *stepper) take() error {
 	if s.job.Status.Final() {
 		return s.late()
 	}
@@ -123,7 +123,7 @@ func (s *step) take() error {
 	if s.ev.Task == workflows.ErrorHandlerID && s.job.Handled {
 		return s.handler()
 	}
-	if !ok || s.m.nodes[i].kind == kindStart || s.m.nodes[i].kind == kindEnd {
+	if !ok || s.m.places[i].kind == kindStart || s.m.places[i].kind == kindEnd {
 		return &Unknown{s.ev.Task}
 	}
 	switch s.ev.Type {
@@ -154,7 +154,7 @@ func (s *step) take() error {
 }
 
 // late is the answer of a job that has ended: facts are stale, acts are refused.
-func (s *step) late() error {
+func (s *stepper) late() error {
 	switch s.ev.Type {
 	case TaskStarted, TaskProgressed, TaskFinished, ChildStarted, ChildFinished, ChildRefused, EventReceived, TimersDue, JobStarted:
 		return ErrStale
@@ -166,7 +166,7 @@ func (s *step) late() error {
 	return conflict("job %s is %s and can no longer change", s.job.ID, s.job.Status)
 }
 
-func (s *step) begin() error {
+func (s *stepper) begin() error {
 	s.job.Status = Running
 	if s.m.workflow.SLA > 0 {
 		s.setTimer(Timer{Kind: TimerSLA, Due: after(s.at, s.m.workflow.SLA)})
@@ -182,7 +182,7 @@ func (s *step) begin() error {
 }
 
 // edit gives the state of task i for changing.
-func (s *step) edit(i int) *TaskState {
+func (s *stepper) edit(i int) *TaskState {
 	if s.job.Tasks[i] == s.before.Tasks[i] {
 		t := *s.job.Tasks[i]
 		s.job.Tasks[i] = &t
@@ -190,10 +190,10 @@ func (s *step) edit(i int) *TaskState {
 	return s.job.Tasks[i]
 }
 
-func (s *step) id(i int) string { return s.m.nodes[i].task.ID }
+func (s *stepper) id(i int) string { return s.m.places[i].task.ID }
 
 // emit adds an effect; without a key it gets one from the event's number.
-func (s *step) emit(e Effect) {
+func (s *stepper) emit(e Effect) {
 	if e.Key == "" {
 		e.Key = s.job.ID + "/" + strconv.FormatInt(s.job.Seq, 10) + "/" + strconv.Itoa(s.keys)
 		s.keys++
@@ -202,23 +202,23 @@ func (s *step) emit(e Effect) {
 }
 
 // send emits an effect that only the outbox remembers.
-func (s *step) send(e Effect) {
+func (s *stepper) send(e Effect) {
 	s.emit(e)
 	s.job.Outbox = append(slices.Clip(s.job.Outbox), s.effects[len(s.effects)-1])
 }
 
-func (s *step) announce(topic string) { s.send(Effect{Type: Announce, Topic: topic}) }
+func (s *stepper) announce(topic string) { s.send(Effect{Type: Announce, Topic: topic}) }
 
-func (s *step) fail(task, name string, message value.Value) {
+func (s *stepper) fail(task, name string, message value.Value) {
 	s.job.Errors = append(slices.Clip(s.job.Errors), Record{Task: task, Name: name, Message: message, At: s.at})
 }
 
-func (s *step) warn(task, name, text string) {
+func (s *stepper) warn(task, name, text string) {
 	s.job.Warnings = append(slices.Clip(s.job.Warnings), Record{Task: task, Name: name, Message: value.String(text), At: s.at})
 }
 
 // resolved marks the error records of a task that is being repaired.
-func (s *step) resolved(tasks ...string) {
+func (s *stepper) resolved(tasks ...string) {
 	out := slices.Clone(s.job.Errors)
 	for i := range out {
 		if slices.Contains(tasks, out[i].Task) {
@@ -229,7 +229,7 @@ func (s *step) resolved(tasks ...string) {
 }
 
 // fixed puts an errored job back to work.
-func (s *step) fixed() {
+func (s *stepper) fixed() {
 	s.announce("jobFix")
 	if s.job.Status != Errored {
 		return
@@ -240,7 +240,7 @@ func (s *step) fixed() {
 	s.lookAll()
 }
 
-func (s *step) setTimer(t Timer) {
+func (s *stepper) setTimer(t Timer) {
 	at, _ := slices.BinarySearchFunc(s.job.Timers, t, func(a, b Timer) int {
 		return cmp.Or(cmp.Compare(a.Due, b.Due), -1) // equal due times keep the order they were set in
 	})
@@ -256,7 +256,7 @@ func after(at, ms int64) int64 {
 }
 
 // dropTimers removes a task's timers.
-func (s *step) dropTimers(task string, kinds ...TimerKind) {
+func (s *stepper) dropTimers(task string, kinds ...TimerKind) {
 	match := func(t Timer) bool {
 		return t.Task == task && (len(kinds) == 0 || slices.Contains(kinds, t.Kind))
 	}
@@ -267,18 +267,18 @@ func (s *step) dropTimers(task string, kinds ...TimerKind) {
 
 // note emits the picture of task i's current iteration for people to look at. The last one
 // of an iteration counts.
-func (s *step) note(i int) {
+func (s *stepper) note(i int) {
 	s.noteAs(i, finishState(s.job.Tasks[i]))
 }
 
 // noteAs notes how an attempt ended whose task goes on.
-func (s *step) noteAs(i int, finish workflows.FinishState) {
+func (s *stepper) noteAs(i int, finish workflows.FinishState) {
 	run := s.m.picture(s.job, i, finish)
 	s.emit(Effect{Type: RecordTask, Task: run.Task, Iteration: run.Iteration, Run: run})
 }
 
 func (m *Machine) picture(job *Job, i int, finish workflows.FinishState) *Run {
-	id, t := m.nodes[i].task.ID, job.Tasks[i]
+	id, t := m.places[i].task.ID, job.Tasks[i]
 	return &Run{
 		ID: IterationID(job.ID, id, t.Iteration), Task: id, Iteration: t.Iteration, Attempt: t.Retries + 1,
 		Status: t.Status, Finish: finish, Retrying: t.Status == TaskRetrying, Incoming: t.Incoming, Outgoing: t.Outgoing, Error: t.Error,
@@ -290,14 +290,14 @@ func (m *Machine) picture(job *Job, i int, finish workflows.FinishState) *Run {
 // ForWorker tells whether a worker, rather than the engine or a person, does a task's work.
 func (m *Machine) ForWorker(task string) bool {
 	i, ok := m.index[task]
-	return ok && m.nodes[i].kind == kindPlain
+	return ok && m.places[i].kind == kindPlain
 }
 
 // AtWork pictures the iterations that workers are busy with.
 func (m *Machine) AtWork(job *Job) []*Run {
 	var out []*Run
 	for i, t := range job.Tasks {
-		if m.nodes[i].kind == kindPlain && t.Status == TaskRunning {
+		if m.places[i].kind == kindPlain && t.Status == TaskRunning {
 			out = append(out, m.picture(job, i, ""))
 		}
 	}

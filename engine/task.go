@@ -15,13 +15,13 @@ func RunKey(job, task string, iteration int) string {
 }
 
 // start begins a new iteration of task i, or notes that it would begin when the job is held.
-func (s *step) start(i int) {
+func (s *stepper) start(i int) {
 	t := s.edit(i)
 	if s.job.Status != Running {
 		t.Status = TaskReady
 		return
 	}
-	n := &s.m.nodes[i]
+	n := &s.m.places[i]
 	t.Status = TaskRunning
 	t.Never = false
 	t.Iteration++
@@ -75,7 +75,7 @@ func (s *step) start(i int) {
 
 // runTask is the order to run the current iteration of task i.
 func (m *Machine) runTask(job *Job, i int, actor string) Effect {
-	n, t := &m.nodes[i], job.Tasks[i]
+	n, t := &m.places[i], job.Tasks[i]
 	e := Effect{
 		Type: RunTask, Key: RunKey(job.ID, n.task.ID, t.Iteration), Task: n.task.ID, Iteration: t.Iteration, Attempt: t.Retries + 1,
 		App: n.task.App, Method: n.task.Name, Incoming: t.Incoming, Actor: actor, Mode: t.Mode,
@@ -87,8 +87,8 @@ func (m *Machine) runTask(job *Job, i int, actor string) Effect {
 }
 
 // watch sets the timers that bound a worker's time.
-func (s *step) watch(i int) {
-	n, t := &s.m.nodes[i], s.job.Tasks[i]
+func (s *stepper) watch(i int) {
+	n, t := &s.m.places[i], s.job.Tasks[i]
 	for _, b := range []struct {
 		kind TimerKind
 		ms   int64
@@ -100,8 +100,8 @@ func (s *step) watch(i int) {
 }
 
 // actor is the user a task runs as.
-func (s *step) actor(i int) (user string, problem value.Value) {
-	switch a := s.m.nodes[i].task.Actor; a {
+func (s *stepper) actor(i int) (user string, problem value.Value) {
+	switch a := s.m.places[i].task.Actor; a {
 	case "", "Pronghorn":
 		return "Pronghorn", value.Absent
 	case "job":
@@ -115,8 +115,8 @@ func (s *step) actor(i int) (user string, problem value.Value) {
 }
 
 // resolve gives the incoming parameters of task i as they are now.
-func (s *step) resolve(i int) (incoming, problem value.Value) {
-	task := s.m.nodes[i].task
+func (s *stepper) resolve(i int) (incoming, problem value.Value) {
+	task := s.m.places[i].task
 	generic := task.App != "WorkFlowEngine"
 	incoming = task.MapRefs(func(at string, r workflows.Ref) value.Value {
 		v := s.read(r)
@@ -135,7 +135,7 @@ func (s *step) resolve(i int) (incoming, problem value.Value) {
 
 // read gives what a reference names: Absent for a missing job variable, null for a missing
 // task output.
-func (s *step) read(r workflows.Ref) value.Value {
+func (s *stepper) read(r workflows.Ref) value.Value {
 	if r.Task == workflows.JobTask {
 		return s.job.Variables.Get(r.Name)
 	}
@@ -154,7 +154,7 @@ func (s *step) read(r workflows.Ref) value.Value {
 }
 
 // current finds the iteration an event speaks of, and is stale when it is over.
-func (s *step) current(i int, want ...TaskStatus) (*TaskState, error) {
+func (s *stepper) current(i int, want ...TaskStatus) (*TaskState, error) {
 	t := s.job.Tasks[i]
 	if t.Iteration != s.ev.Iteration || !slices.Contains(want, t.Status) {
 		return nil, ErrStale
@@ -163,12 +163,12 @@ func (s *step) current(i int, want ...TaskStatus) (*TaskState, error) {
 }
 
 // finished takes a worker's or a person's result.
-func (s *step) finished(i int) error {
+func (s *stepper) finished(i int) error {
 	t, err := s.current(i, TaskRunning)
 	if err != nil {
 		return err
 	}
-	n := &s.m.nodes[i]
+	n := &s.m.places[i]
 	if t.Pending != nil {
 		return ErrStale // it has its result already
 	}
@@ -192,7 +192,7 @@ func (s *step) finished(i int) error {
 }
 
 // outcome lets a result count now, or later when it asks for that.
-func (s *step) outcome(i int, o Outcome) {
+func (s *stepper) outcome(i int, o Outcome) {
 	if o.Delay <= 0 {
 		s.end(i, o)
 		return
@@ -208,8 +208,8 @@ func (s *step) outcome(i int, o Outcome) {
 
 // end ends the current iteration of task i with an outcome and follows its transitions,
 // unless it is retried, blocked or the job is held.
-func (s *step) end(i int, o Outcome) {
-	n := &s.m.nodes[i]
+func (s *stepper) end(i int, o Outcome) {
+	n := &s.m.places[i]
 	t := s.edit(i)
 	o = s.checked(i, o)
 	s.dropTimers(n.task.ID)
@@ -258,8 +258,8 @@ func (s *step) end(i int, o Outcome) {
 }
 
 // checked replaces an outcome the method may not have.
-func (s *step) checked(i int, o Outcome) Outcome {
-	n := &s.m.nodes[i]
+func (s *stepper) checked(i int, o Outcome) Outcome {
+	n := &s.m.places[i]
 	switch o.State {
 	case workflows.Success, workflows.Failure, workflows.Failed:
 	case workflows.Blocked:
@@ -277,8 +277,8 @@ func (s *step) checked(i int, o Outcome) Outcome {
 
 // tolerated turns an error the job goes on from into a success with a warning. The error
 // stays readable.
-func (s *step) tolerated(i int, o Outcome) Outcome {
-	task := s.m.nodes[i].task
+func (s *stepper) tolerated(i int, o Outcome) Outcome {
+	task := s.m.places[i].task
 	if o.State != workflows.Failed || !task.ContinueOnErr {
 		return o
 	}
@@ -301,7 +301,7 @@ func Text(err value.Value) string {
 }
 
 // apply does what an outcome orders for the job as a whole.
-func (s *step) apply(o Outcome) {
+func (s *stepper) apply(o Outcome) {
 	for _, w := range o.Writes {
 		s.setVariable(w.Name, w.Value)
 	}
@@ -319,7 +319,7 @@ func (s *step) apply(o Outcome) {
 	}
 }
 
-func (s *step) setVariable(name string, v value.Value) {
+func (s *stepper) setVariable(name string, v value.Value) {
 	if name == "_id" || name == "initiator" {
 		return // built in
 	}
@@ -327,8 +327,8 @@ func (s *step) setVariable(name string, v value.Value) {
 }
 
 // outputs stores what a task gave and writes its bindings.
-func (s *step) outputs(i int, o Outcome) {
-	n := &s.m.nodes[i]
+func (s *stepper) outputs(i int, o Outcome) {
+	n := &s.m.places[i]
 	given := o.Outgoing
 	if !given.IsObject() {
 		given = value.Object()
@@ -356,17 +356,17 @@ func (s *step) outputs(i int, o Outcome) {
 	}
 }
 
-func (s *step) hasEdge(i int, state workflows.FinishState) bool {
-	match := func(e edge) bool { return e.state == state }
-	return slices.ContainsFunc(s.m.nodes[i].out, match) || slices.ContainsFunc(s.m.nodes[i].reverts, match)
+func (s *stepper) hasLink(i int, state workflows.FinishState) bool {
+	match := func(e link) bool { return e.state == state }
+	return slices.ContainsFunc(s.m.places[i].out, match) || slices.ContainsFunc(s.m.places[i].reverts, match)
 }
 
 // follow takes the transitions of a finished task: a revert first, it swallows the others.
-func (s *step) follow(i int) {
+func (s *stepper) follow(i int) {
 	state := finishState(s.job.Tasks[i])
-	for _, e := range s.m.nodes[i].reverts {
+	for _, e := range s.m.places[i].reverts {
 		if e.state == state {
-			s.revert(i, e.node)
+			s.revert(i, e.place)
 			return
 		}
 	}
@@ -374,7 +374,7 @@ func (s *step) follow(i int) {
 }
 
 // abort ends the current work on task i without a result.
-func (s *step) abort(i int) {
+func (s *stepper) abort(i int) {
 	t := s.edit(i)
 	s.dropTimers(s.id(i))
 	s.stopWork(i, "cancel")
@@ -387,12 +387,12 @@ func (s *step) abort(i int) {
 }
 
 // stopWork tells whoever works on task i to stop.
-func (s *step) stopWork(i int, act string) {
+func (s *stepper) stopWork(i int, act string) {
 	t := s.job.Tasks[i]
 	if t.Status != TaskRunning {
 		return
 	}
-	switch s.m.nodes[i].kind {
+	switch s.m.places[i].kind {
 	case kindPlain:
 		if t.Pending == nil {
 			s.send(Effect{Type: StopTask, Task: s.id(i), Iteration: t.Iteration, Act: act})
@@ -420,9 +420,9 @@ func (m *Machine) Outstanding(job *Job) []Effect {
 		if t.Status != TaskRunning || t.Pending != nil {
 			continue
 		}
-		switch m.nodes[i].kind {
+		switch m.places[i].kind {
 		case kindPlain:
-			s := &step{m: m, job: job}
+			s := &stepper{m: m, job: job}
 			actor, _ := s.actor(i)
 			out = append(out, m.runTask(job, i, actor))
 		case kindChildJob:

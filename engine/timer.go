@@ -7,7 +7,7 @@ import (
 )
 
 // timersDue fires every timer that is due. While the job is held they wait.
-func (s *step) timersDue() error {
+func (s *stepper) timersDue() error {
 	if s.job.held() || len(s.job.Timers) == 0 || s.job.Timers[0].Due > s.at {
 		return ErrStale
 	}
@@ -15,7 +15,7 @@ func (s *step) timersDue() error {
 	return nil
 }
 
-func (s *step) ring() {
+func (s *stepper) ring() {
 	for len(s.job.Timers) > 0 && s.job.Timers[0].Due <= s.at && !s.job.Status.Final() && !s.job.held() {
 		t := s.job.Timers[0]
 		s.job.Timers = s.job.Timers[1:]
@@ -23,7 +23,7 @@ func (s *step) ring() {
 	}
 }
 
-func (s *step) fire(timer Timer) {
+func (s *stepper) fire(timer Timer) {
 	switch timer.Kind {
 	case TimerSLA:
 		s.job.Breached = true
@@ -41,7 +41,7 @@ func (s *step) fire(timer Timer) {
 	if t.Iteration != timer.Iteration {
 		return
 	}
-	n := &s.m.nodes[i]
+	n := &s.m.places[i]
 	switch timer.Kind {
 	case TimerDelay:
 		if t.Status == TaskRunning && t.Pending != nil {
@@ -71,13 +71,13 @@ func (s *step) fire(timer Timer) {
 	}
 }
 
-func (s *step) timeout(i int, class, text string) {
+func (s *stepper) timeout(i int, class, text string) {
 	s.stopWork(i, "cancel")
 	s.end(i, Fail(class, text))
 }
 
 // expire ends a job that takes longer than it may.
-func (s *step) expire() {
+func (s *stepper) expire() {
 	s.stopHandler()
 	for i, t := range s.job.Tasks {
 		if t.Status.Active() {

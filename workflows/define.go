@@ -162,7 +162,7 @@ func (q *implied) enter(task int) bool {
 }
 
 // implies tells whether choosing the transition implies a write.
-func (q *implied) implies(e edge) bool { return q.entered[e.from] || q.finish(e.from, e.state) }
+func (q *implied) implies(e link) bool { return q.entered[e.from] || q.finish(e.from, e.state) }
 
 // run tells whether the task, once it runs, is sure to lead to a write in time, whichever of
 // the states it has transitions for it ends in.
@@ -176,7 +176,7 @@ func (q *implied) run(task int) bool {
 	}
 	all, any := true, false
 	for _, s := range []FinishState{Success, Failure, Failed} {
-		if slices.ContainsFunc(q.d.next[task], func(e edge) bool { return e.state == s }) {
+		if slices.ContainsFunc(q.d.next[task], func(e link) bool { return e.state == s }) {
 			any = true
 			all = all && q.finish(task, s)
 		}
@@ -214,7 +214,7 @@ func (d *definitions) witness(name string, task int) []string {
 	for task != d.start {
 		out = append(out, d.w.Tasks[task].ID)
 		next := d.home[task]
-		if i := slices.IndexFunc(d.prev[task], func(e edge) bool { return d.home[e.from] != unreached && !q.implies(e) }); i >= 0 {
+		if i := slices.IndexFunc(d.prev[task], func(e link) bool { return d.home[e.from] != unreached && !q.implies(e) }); i >= 0 {
 			next = d.prev[task][i].from
 		}
 		if next < 0 {

@@ -6,19 +6,19 @@ import "slices"
 type graph struct {
 	w     *Workflow
 	index map[string]int
-	next  [][]edge // standard transitions, loops left out
-	prev  [][]edge
+	next  [][]link // standard transitions, loops left out
+	prev  [][]link
 	loops [][]int  // first tasks of a forEach's body
-	back  [][]edge // reverts
+	back  [][]link // reverts
 	home  []int    // the forEach in whose body a task lies; mainline or unreached without one
 	order []int    // topological, loops included; nil when there is a cycle
 	cycle []string
-	cross []edge // transitions over the border of a body
+	cross []link // transitions over the border of a body
 	start int    // -1 when there is none
 	end   int
 }
 
-type edge struct {
+type link struct {
 	from, to int
 	state    FinishState
 }
@@ -32,7 +32,7 @@ func newGraph(w *Workflow) *graph {
 	n := len(w.Tasks)
 	g := &graph{
 		w: w, index: make(map[string]int, n), start: -1, end: -1,
-		next: make([][]edge, n), prev: make([][]edge, n), back: make([][]edge, n),
+		next: make([][]link, n), prev: make([][]link, n), back: make([][]link, n),
 		loops: make([][]int, n), home: make([]int, n),
 	}
 	for i := range w.Tasks {
@@ -50,7 +50,7 @@ func newGraph(w *Workflow) *graph {
 		if !known || !ok || from == to {
 			continue
 		}
-		e := edge{from, to, t.State}
+		e := link{from, to, t.State}
 		switch {
 		case t.Type == Revert:
 			g.back[from] = append(g.back[from], e)
@@ -156,13 +156,13 @@ func (g *graph) settle() {
 					g.home[to] = at
 					regions = append(regions, region{at, to})
 				} else if g.home[to] != at {
-					g.cross = append(g.cross, edge{at, to, Loop})
+					g.cross = append(g.cross, link{at, to, Loop})
 				}
 			}
 		}
 	}
-	for from, edges := range g.back {
-		for _, e := range edges {
+	for from, links := range g.back {
+		for _, e := range links {
 			if g.home[from] != unreached && g.home[e.to] != unreached && g.home[from] != g.home[e.to] {
 				g.cross = append(g.cross, e)
 			}

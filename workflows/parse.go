@@ -254,7 +254,7 @@ func (r *reader) retry(task value.Value, at string) *Retry {
 	return out
 }
 
-func (r *reader) transitions(w *Workflow, doc value.Value) (edges []Transition, leftover []string) {
+func (r *reader) transitions(w *Workflow, doc value.Value) (links []Transition, leftover []string) {
 	v := doc.Get("transitions")
 	if !v.IsObject() {
 		r.errorf("/transitions", "required", "\"transitions\" is required and must be an object of task id to transitions.")
@@ -279,12 +279,12 @@ func (r *reader) transitions(w *Workflow, doc value.Value) (edges []Transition, 
 				r.errorf(at, "type", "A transition must be an object with \"type\" and \"state\", not %s.", article(e.Kind()))
 				continue
 			}
-			edge := Transition{From: from, To: to, Type: TransitionType(e.Get("type").Text()), State: FinishState(e.Get("state").Text())}
-			if edge.Type != Standard && edge.Type != Revert {
+			link := Transition{From: from, To: to, Type: TransitionType(e.Get("type").Text()), State: FinishState(e.Get("state").Text())}
+			if link.Type != Standard && link.Type != Revert {
 				r.errorf(at+"/type", "enum", "A transition's type must be \"standard\" or \"revert\".")
 				continue
 			}
-			switch edge.State {
+			switch link.State {
 			case Success, Failure, Failed, Loop:
 			default:
 				r.errorf(at+"/state", "enum", "A transition's state must be \"success\", \"failure\", \"error\" or \"loop\".")
@@ -294,11 +294,11 @@ func (r *reader) transitions(w *Workflow, doc value.Value) (edges []Transition, 
 				r.errorf(at, "dangling", "The transition from %q leads to %q, which is no task of the workflow.", from, to)
 				continue
 			}
-			edges = append(edges, edge)
+			links = append(links, link)
 		}
 	}
-	slices.SortFunc(edges, func(a, b Transition) int {
+	slices.SortFunc(links, func(a, b Transition) int {
 		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 	})
-	return edges, leftover
+	return links, leftover
 }

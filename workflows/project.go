@@ -30,7 +30,7 @@ type Component struct {
 	Document  value.Value
 }
 
-// Folder is a node of a project's tree: a folder with a name and nodes of its own, or a
+// Folder is a place of a project's tree: a folder with a name and places of its own, or a
 // component.
 type Folder struct {
 	Name     string // "" for a component
@@ -132,7 +132,7 @@ func (r *reader) folders(v value.Value, at, key string, iids map[int64]bool) []F
 			}
 			out = append(out, Folder{IID: iid})
 		default:
-			r.errorf(at+"/nodeType", "enum", "A node of the folders must be a \"folder\" or a \"component\".")
+			r.errorf(at+"/nodeType", "enum", "A place of the folders must be a \"folder\" or a \"component\".")
 		}
 	}
 	return out

@@ -88,7 +88,7 @@ func TestValidate_hostile(t *testing.T) {
 			"variables":{"incoming":{"evaluation_groups":[]},"outgoing":{"return_value":null},"decorators":[],"error":""},"summary":%q}`, id))
 	}
 	id := func(layer, i int) string { return fmt.Sprintf("%x", layer*width+i) }
-	edge := value.Object("type", value.String("standard"), "state", value.String("success"))
+	link := value.Object("type", value.String("standard"), "state", value.String("success"))
 	var first value.Members
 	for l := range layers {
 		for i := range width {
@@ -96,15 +96,15 @@ func TestValidate_hostile(t *testing.T) {
 			var out value.Members
 			for j := range width {
 				if l+1 < layers {
-					out.Set(id(l+1, j), edge)
+					out.Set(id(l+1, j), link)
 				}
 			}
 			if l+1 == layers {
-				out.Set(workflows.EndID, edge)
+				out.Set(workflows.EndID, link)
 			}
 			transitions.Set(id(l, i), out.Value())
 			if l == 0 {
-				first.Set(id(l, i), edge)
+				first.Set(id(l, i), link)
 			}
 		}
 	}

@@ -95,7 +95,7 @@ func decides(t *Task) bool {
 
 // binds tells whether a transition is bound to the task's state.
 func (g *graph) binds(task int, s FinishState) bool {
-	bound := func(e edge) bool { return e.state == s }
+	bound := func(e link) bool { return e.state == s }
 	return slices.ContainsFunc(g.next[task], bound) || slices.ContainsFunc(g.back[task], bound)
 }
 

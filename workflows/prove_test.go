@@ -14,7 +14,7 @@ import (
 func drawGraph(t *rapid.T) *Workflow {
 	n := rapid.IntRange(1, 6).Draw(t, "tasks")
 	ts := make(tasks)
-	var edges []string
+	var links []string
 	for i := range n {
 		id := fmt.Sprintf("%x", i+10)
 		kind := rapid.SampledFrom([]string{"evaluation", "newVariable", "stub"}).Draw(t, "kind")
@@ -22,14 +22,14 @@ func drawGraph(t *rapid.T) *Workflow {
 		for range rapid.IntRange(1, 3).Draw(t, "transitions") {
 			from := rapid.IntRange(-1, i-1).Draw(t, "from")
 			if from < 0 {
-				edges = append(edges, "S>"+id)
+				links = append(links, "S>"+id)
 				continue
 			}
 			op := ">"
 			if ts[fmt.Sprintf("%x", from+10)][0] == "evaluation" {
 				op = rapid.SampledFrom([]string{">", "-f>"}).Draw(t, "state")
 			}
-			edges = append(edges, fmt.Sprintf("%x%s%s", from+10, op, id))
+			links = append(links, fmt.Sprintf("%x%s%s", from+10, op, id))
 		}
 	}
 	for i := range n {
@@ -39,10 +39,10 @@ func drawGraph(t *rapid.T) *Workflow {
 			if ts[id][0] == "evaluation" {
 				op = rapid.SampledFrom([]string{">", "-f>"}).Draw(t, "state")
 			}
-			edges = append(edges, id+op+"E")
+			links = append(links, id+op+"E")
 		}
 	}
-	w, problems := Parse(document(ts, strings.Join(edges, " ")))
+	w, problems := Parse(document(ts, strings.Join(links, " ")))
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ type tasks map[string][]string
 
 // document writes a workflow of the given tasks. Edges are "from>to", with -f>, -e> and -l>
 // for failure, error and loop, and =s>, =f> and =e> for reverts; S and E are the start and end.
-func document(ts tasks, edges string, patches ...string) value.Value {
+func document(ts tasks, links string, patches ...string) value.Value {
 	doc := value.MustParse(`{"name":"Test","inputSchema":{"type":"object","properties":{"in":{},"list":{}}}}`)
 	put := func(path string, v value.Value) {
 		tokens, err := value.SplitPointer(path)
@@ -60,7 +60,7 @@ func document(ts tasks, edges string, patches ...string) value.Value {
 			put("/tasks/"+id+path, v)
 		}
 	}
-	for _, e := range strings.Fields(edges) {
+	for _, e := range strings.Fields(links) {
 		at := strings.IndexAny(e, "-=>")
 		end := strings.IndexByte(e, '>')
 		from, op, to := e[:at], e[at:end], e[end+1:]
@@ -333,12 +333,12 @@ func TestValidate_witness(t *testing.T) {
 
 func TestValidate_size(t *testing.T) {
 	t.Parallel()
-	var ts, edges value.Members
+	var ts, links value.Members
 	ts.Set(StartID, value.Object("name", value.String(StartID)))
 	for i := range mostTasks + 1 {
 		ts.Set(fmt.Sprintf("%x", i), value.Object("name", value.String("stub")))
 	}
-	_, ps := Load(value.Object("name", value.String("x"), "tasks", ts.Value(), "transitions", edges.Value()), nil, nil)
+	_, ps := Load(value.Object("name", value.String("x"), "tasks", ts.Value(), "transitions", links.Value()), nil, nil)
 	if !slices.Contains(summary(ps), "size /tasks") {
 		t.Errorf("a workflow of %d tasks has no problem with its size", mostTasks+2)
 	}

@@ -35,7 +35,7 @@ type Workflow struct {
 	Leftover     []string // keys of transitions that name no task
 }
 
-// Task is one node of a workflow's graph.
+// Task is one place of a workflow's graph.
 type Task struct {
 	ID            string
 	Name          string // method inside App
@@ -70,7 +70,7 @@ const (
 	Manual    TaskType = "manual"    // waits for a person
 )
 
-// Transition is a directed edge of the graph.
+// Transition is a directed link of the graph.
 type Transition struct {
 	From, To string
 	Type     TransitionType

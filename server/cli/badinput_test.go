@@ -24,7 +24,7 @@ const sound = `{"name":"Sound","type":"automation","groups":[],"tasks":{
 // where there is a document, a pointer to the place; nothing is stored; the server lives on.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
-	p := serveProcess(t)
+	p := serveLive(t)
 	create := "/automation-studio/automations"
 	body := func(doc string) string { return `{"automation":` + doc + `}` }
 	for name, tc := range map[string]struct{ path, body, says string }{
@@ -77,7 +77,7 @@ func TestBadInput(t *testing.T) {
 }
 
 // bombs start jobs whose expressions would take for ever: only the task fails, and fast.
-func (p *process) bombs(t *testing.T) {
+func (p *liveServer) bombs(t *testing.T) {
 	t.Helper()
 	for name, text := range map[string]string{
 		"range":  `reduce(1..1000000000, #acc + #, 0)`,
@@ -101,7 +101,7 @@ func (p *process) bombs(t *testing.T) {
 	}
 }
 
-func (p *process) raw(method, path, body string) (value.Value, error) {
+func (p *liveServer) raw(method, path, body string) (value.Value, error) {
 	p.t.Helper()
 	data, err := p.api.text(p.t.Context(), method, path, body)
 	if err != nil {

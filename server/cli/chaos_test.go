@@ -59,7 +59,7 @@ func TestChaos(t *testing.T) {
 	if err := os.WriteFile(mock, []byte(`{"methods":{"Lab.slow":[{"outgoing":{"result":{"ok":true}},"after":"400ms"}]}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := serveProcess(t, "--mock", mock)
+	p := serveLive(t, "--mock", mock)
 	t.Logf("ready after %s", p.took)
 	p.importDoc(value.MustParse(chaosChild))
 	p.importDoc(value.MustParse(chaosWorkflow))
@@ -105,7 +105,7 @@ func TestChaos(t *testing.T) {
 
 // once checks that each task of a job ran in one iteration and that the history holds one
 // result for it, without gaps.
-func once(t *testing.T, p *process, job string) {
+func once(t *testing.T, p *liveServer, job string) {
 	t.Helper()
 	results := map[string]int{}
 	var last int64

@@ -35,7 +35,7 @@ func TestCorpus_liveServer(t *testing.T) {
 	if err := os.WriteFile(mock, []byte(corpusMock), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := serveProcess(t, "--mock", mock)
+	p := serveLive(t, "--mock", mock)
 	for _, f := range files {
 		p.importFile(f)
 	}
@@ -90,7 +90,7 @@ func tree(all map[string]value.Value, name string, above map[string]bool) (size 
 
 // runToItsEnd starts a job with inputs made from the schema, plays the people, and checks the
 // end.
-func (p *process) runToItsEnd(t *testing.T, w value.Value) (ran int64, status string) {
+func (p *liveServer) runToItsEnd(t *testing.T, w value.Value) (ran int64, status string) {
 	t.Helper()
 	variables := sample(w.Get("inputSchema"), 0)
 	answer, err := p.api.post(t.Context(), jobs+"/start", value.Object("workflow", w.Get("name"), "options", value.Object("variables", variables)))

@@ -76,11 +76,11 @@ func Document(choose func(n int) int, o Options) value.Value {
 	if n <= 0 {
 		n = 1 + choose(20)
 	}
-	start, end := g.node(workflows.StartID, ""), g.node(workflows.EndID, "")
-	for _, leaf := range g.region([]*node{start}, n, 0) {
+	start, end := g.place(workflows.StartID, ""), g.place(workflows.EndID, "")
+	for _, leaf := range g.region([]*place{start}, n, 0) {
 		g.join(leaf, end, workflows.Success)
 	}
-	for _, t := range g.nodes {
+	for _, t := range g.places {
 		if t.depth == 0 && t.kind != "" && g.oneIn(6) {
 			g.join(t, end, g.state(t))
 		}
@@ -88,18 +88,18 @@ func Document(choose func(n int) int, o Options) value.Value {
 	return g.document()
 }
 
-type node struct {
+type place struct {
 	id     string
 	kind   string
 	depth  int // of forEach bodies around it
 	task   *value.Members
-	before []*node // everything that is done when it starts, the forEach around it included
+	before []*place // everything that is done when it starts, the forEach around it included
 	out    []transition
 	writes string // the job variable it sets
 }
 
 type transition struct {
-	to    *node
+	to    *place
 	kind  workflows.TransitionType
 	state workflows.FinishState
 }
@@ -107,19 +107,19 @@ type transition struct {
 type generator struct {
 	choose func(n int) int
 	o      Options
-	nodes  []*node
+	places []*place
 }
 
 func (g *generator) oneIn(n int) bool { return g.choose(n) == 0 }
 
-func (g *generator) node(id, kind string) *node {
-	n := &node{id: id, kind: kind}
-	g.nodes = append(g.nodes, n)
+func (g *generator) place(id, kind string) *place {
+	n := &place{id: id, kind: kind}
+	g.places = append(g.places, n)
 	return n
 }
 
 // join draws a standard transition unless the two are joined already.
-func (g *generator) join(from, to *node, s workflows.FinishState) bool {
+func (g *generator) join(from, to *place, s workflows.FinishState) bool {
 	for _, e := range from.out {
 		if e.to == to {
 			return false
@@ -131,12 +131,12 @@ func (g *generator) join(from, to *node, s workflows.FinishState) bool {
 
 // region adds n tasks after the entry and gives those without a transition out. In a body
 // the entry is its forEach, which only leads to the first task.
-func (g *generator) region(entry []*node, n, depth int) []*node {
+func (g *generator) region(entry []*place, n, depth int) []*place {
 	tasks := entry
 	inside := depth > 0
 	for n > 0 {
 		n--
-		var preds []*node
+		var preds []*place
 		// The first task of a body hangs on the loop transition alone.
 		first := inside && len(tasks) == 1
 		for range 1 + g.choose(3)*g.choose(2) {
@@ -146,7 +146,7 @@ func (g *generator) region(entry []*node, n, depth int) []*node {
 			}
 			preds = append(preds, from)
 		}
-		t := g.node(fmt.Sprintf("%x", (len(g.nodes)*7919+0x1a3)%0xffff), g.pick(n, depth))
+		t := g.place(fmt.Sprintf("%x", (len(g.places)*7919+0x1a3)%0xffff), g.pick(n, depth))
 		t.depth = depth
 		t.before = g.history(preds, entry[0], inside)
 		for _, p := range preds {
@@ -162,14 +162,14 @@ func (g *generator) region(entry []*node, n, depth int) []*node {
 		if t.kind == "forEach" {
 			size := 1 + g.choose(min(n, 4))
 			n -= size
-			g.region([]*node{t}, size, depth+1)
+			g.region([]*place{t}, size, depth+1)
 		}
 		if !g.o.NoReverts && len(t.before) > 0 && g.oneIn(6) {
 			g.revert(t)
 		}
 		tasks = append(tasks[:len(tasks):len(tasks)], t)
 	}
-	var leaves []*node
+	var leaves []*place
 	for _, t := range tasks {
 		if (len(t.out) == 0 || !leadsOn(t)) && !(inside && t == entry[0]) {
 			leaves = append(leaves, t)
@@ -179,7 +179,7 @@ func (g *generator) region(entry []*node, n, depth int) []*node {
 }
 
 // leadsOn tells whether a standard transition outside of a body leaves t.
-func leadsOn(t *node) bool {
+func leadsOn(t *place) bool {
 	for _, e := range t.out {
 		if e.kind == workflows.Standard && e.state != workflows.Loop {
 			return true
@@ -189,10 +189,10 @@ func leadsOn(t *node) bool {
 }
 
 // history lists what is done before a task with the given predecessors starts.
-func (g *generator) history(preds []*node, each *node, inside bool) []*node {
-	seen := make(map[*node]bool)
-	var out []*node
-	add := func(n *node) {
+func (g *generator) history(preds []*place, each *place, inside bool) []*place {
+	seen := make(map[*place]bool)
+	var out []*place
+	add := func(n *place) {
 		if n.kind != "" && !seen[n] {
 			seen[n] = true
 			out = append(out, n)
@@ -211,8 +211,8 @@ func (g *generator) history(preds []*node, each *node, inside bool) []*node {
 }
 
 // revert draws a transition back to a task of the same body on a path to t.
-func (g *generator) revert(t *node) {
-	var targets []*node
+func (g *generator) revert(t *place) {
+	var targets []*place
 	for _, b := range t.before {
 		if b.depth == t.depth && reaches(b, t) {
 			targets = append(targets, b)
@@ -228,7 +228,7 @@ func (g *generator) revert(t *node) {
 	t.out = append(t.out, transition{targets[g.choose(len(targets))], workflows.Revert, s})
 }
 
-func reaches(from, to *node) bool {
+func reaches(from, to *place) bool {
 	for _, e := range from.out {
 		if e.kind == workflows.Standard && e.state != workflows.Loop && (e.to == to || reaches(e.to, to)) {
 			return true
@@ -238,7 +238,7 @@ func reaches(from, to *node) bool {
 }
 
 // state picks a state in which t can finish.
-func (g *generator) state(t *node) workflows.FinishState {
+func (g *generator) state(t *place) workflows.FinishState {
 	switch t.kind {
 	case "":
 		return workflows.Success

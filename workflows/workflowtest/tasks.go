@@ -22,7 +22,7 @@ var outputs = map[string]string{
 
 // ref picks something that can be read when t starts: an input, an output, an error, or a job
 // variable that an earlier task sets.
-func (g *generator) ref(t *node) (task, name string) {
+func (g *generator) ref(t *place) (task, name string) {
 	if len(t.before) == 0 || g.oneIn(3) {
 		return workflows.JobTask, Inputs().Keys()[g.choose(4)]
 	}
@@ -36,13 +36,13 @@ func (g *generator) ref(t *node) (task, name string) {
 	return from.id, outputs[from.kind]
 }
 
-func (g *generator) text(t *node) value.Value {
+func (g *generator) text(t *place) value.Value {
 	task, name := g.ref(t)
 	return value.String("$var." + task + "." + name)
 }
 
 // operand is a reference in the object form.
-func (g *generator) operand(t *node, key string) value.Value {
+func (g *generator) operand(t *place, key string) value.Value {
 	task, name := g.ref(t)
 	return value.Object("task", value.String(task), key, value.String(name))
 }
@@ -52,7 +52,7 @@ func static(key string, v value.Value) value.Value {
 }
 
 // fill writes t's document.
-func (g *generator) fill(t *node) {
+func (g *generator) fill(t *place) {
 	name, app, kind := t.kind, "WorkFlowEngine", workflows.Operation
 	var in value.Members
 	switch t.kind {
@@ -132,7 +132,7 @@ func (g *generator) fill(t *node) {
 
 func (g *generator) document() value.Value {
 	var tasks, transitions, inputs value.Members
-	for i, n := range g.nodes {
+	for i, n := range g.places {
 		at := value.Object("x", value.Int(0), "y", value.Int(int64(100*i)))
 		if n.task == nil {
 			n.task = new(value.Members).Set("name", value.String(n.id)).Set("groups", value.Array())

@@ -19,8 +19,8 @@ import (
 // actAsHeddle makes the test binary be the program, so that tests can kill it.
 const actAsHeddle = "HEDDLE_TEST_MAIN"
 
-// process is a heddle serve of its own.
-type process struct {
+// liveServer is a heddle serve of its own.
+type liveServer struct {
 	t    *testing.T
 	dir  string
 	args []string
@@ -31,16 +31,16 @@ type process struct {
 
 const testPassword = "correct horse battery"
 
-// serveProcess starts a server on a data folder of the test's.
-func serveProcess(t *testing.T, args ...string) *process {
+// serveLive starts a server on a data folder of the test's.
+func serveLive(t *testing.T, args ...string) *liveServer {
 	t.Helper()
-	p := &process{t: t, dir: t.TempDir(), args: args}
+	p := &liveServer{t: t, dir: t.TempDir(), args: args}
 	p.start()
 	t.Cleanup(p.kill)
 	return p
 }
 
-func (p *process) start() {
+func (p *liveServer) start() {
 	p.t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -79,7 +79,7 @@ func (p *process) start() {
 }
 
 // kill ends the server without a word.
-func (p *process) kill() {
+func (p *liveServer) kill() {
 	if p.cmd == nil {
 		return
 	}
@@ -88,7 +88,7 @@ func (p *process) kill() {
 	p.cmd = nil
 }
 
-func (p *process) get(path string, query url.Values) value.Value {
+func (p *liveServer) get(path string, query url.Values) value.Value {
 	p.t.Helper()
 	v, err := p.api.get(p.t.Context(), path, query)
 	if err != nil {
@@ -97,7 +97,7 @@ func (p *process) get(path string, query url.Values) value.Value {
 	return v
 }
 
-func (p *process) post(path string, body value.Value) value.Value {
+func (p *liveServer) post(path string, body value.Value) value.Value {
 	p.t.Helper()
 	v, err := p.api.post(p.t.Context(), path, body)
 	if err != nil {
@@ -107,7 +107,7 @@ func (p *process) post(path string, body value.Value) value.Value {
 }
 
 // importFile imports a workflow or project file.
-func (p *process) importFile(file string) {
+func (p *liveServer) importFile(file string) {
 	p.t.Helper()
 	doc, err := (&console{out: io.Discard, err: io.Discard}).readDocument(file)
 	if err != nil {
@@ -116,7 +116,7 @@ func (p *process) importFile(file string) {
 	p.importDoc(doc)
 }
 
-func (p *process) importDoc(doc value.Value) {
+func (p *liveServer) importDoc(doc value.Value) {
 	p.t.Helper()
 	c := &console{out: io.Discard, err: io.Discard}
 	r := &remote{server: p.api.base, token: p.api.token}
