@@ -30,7 +30,7 @@ var states = map[string]workflows.FinishState{
 
 func parseWorkflow(t testing.TB, text string) *workflows.Workflow {
 	t.Helper()
-	doc := value.Absent
+	var doc value.Value
 	if strings.HasPrefix(text, "{") {
 		doc = value.MustParse(text)
 	} else {

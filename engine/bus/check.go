@@ -47,7 +47,7 @@ func CheckPattern(p string) error { return checkSubject(p, true) }
 
 func checkSubject(s string, wildcards bool) error {
 	if len(s) > maxSubject {
-		return fmt.Errorf("%w: subject of %d bytes, at most %d: %.40q...", ErrMessage, len(s), maxSubject, s)
+		return fmt.Errorf("%w: subject of %d bytes, at most %d: %.40q", ErrMessage, len(s), maxSubject, s)
 	}
 	for rest, last := s, false; !last; {
 		var token string

@@ -62,7 +62,6 @@ type sim struct {
 	faulty  bool
 	started []string
 	held    []func() // answers of workers that are still on their way
-	trace   strings.Builder
 }
 
 // server is a runner whose goroutines the simulator plays itself.

@@ -96,14 +96,6 @@ func newArray(elems []Value) *Array { return &Array{elems: elems} }
 // NewArray returns an array of vs, of which it takes ownership.
 func NewArray(vs ...Value) *Array { return newArray(vs) }
 
-func stringsArray(ss []string) *Array {
-	elems := make([]Value, len(ss))
-	for i, s := range ss {
-		elems[i] = s
-	}
-	return newArray(elems)
-}
-
 // all are the elements, holes included.
 func (a *Array) all() []Value {
 	if a.elems == nil && a.src.Len() > 0 {
