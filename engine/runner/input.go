@@ -2,8 +2,11 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/schemas"
+	"github.com/heddlehq/heddle/workflows/value"
 )
 
 // InputError is the answer to variables that do not fit the workflow's input schema.
@@ -21,4 +24,22 @@ func (e *InputError) Error() string {
 		text += fmt.Sprintf("; %s %s", v.InstancePath, v.Message)
 	}
 	return text
+}
+
+// checkPatch compares changed variables with the workflow's input schema. What else is wrong
+// with the job's variables is not the change's fault.
+func checkPatch(st State, patch value.Value) error {
+	w := st.Machine.Workflow()
+	broken, err := w.CheckInput(engine.Merged(st.Job.Variables, patch), false)
+	if err != nil {
+		return err
+	}
+	broken = slices.DeleteFunc(broken, func(v schemas.Violation) bool {
+		path, err := value.SplitPointer(v.InstancePath)
+		return err != nil || len(path) == 0 || !patch.Has(path[0])
+	})
+	if len(broken) > 0 {
+		return &InputError{w.Name, broken}
+	}
+	return nil
 }

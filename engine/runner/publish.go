@@ -34,6 +34,9 @@ func (t *turn) answer() {
 		case it.tries < maxTries && errors.Is(t.failed, store.ErrConflict):
 			it.tries++
 			t.shard.own.push(it)
+		case errors.Is(t.failed, store.ErrInvalid) && !it.tight && it.event.Type != engine.JobStarted:
+			it.tight = true
+			t.shard.own.push(it)
 		case errors.Is(t.failed, store.ErrConflict):
 			it.answer(State{}, &engine.Conflict{Reason: "the job changes too fast; try again"})
 		default:
@@ -128,8 +131,15 @@ func (r *Runner) refused(t *turn, m bus.Message, err error) {
 
 // giveBack returns the items of a turn that was not stored.
 func (t *turn) giveBack() {
+	tooLarge := errors.Is(t.failed, store.ErrInvalid)
 	for _, it := range t.items {
 		switch {
+		case tooLarge && !it.tight && it.reply == nil:
+			it.tight = true
+			t.shard.own.push(it)
+		case tooLarge && it.delivery != nil:
+			t.shard.r.Log.Error("event given up: its job cannot be stored", "job", t.id, "type", it.event.Type, "err", t.failed)
+			it.delivery.Term(t.failed.Error())
 		case it.delivery != nil:
 			it.delivery.Nak(50 * time.Millisecond)
 		case it.reply == nil && it.tries < maxTries:

@@ -191,9 +191,19 @@ func (r *Runner) prepare(ctx context.Context, b Begin) (*engine.Machine, *engine
 	return m, &start, nil
 }
 
-// Act applies an operator's act to a job and returns the job as it is afterwards. Errors:
-// ErrNotFound, *engine.Conflict, *engine.Unknown, ErrBusy.
+// Act applies an operator's act to a job and returns the job as it is afterwards. Changed
+// variables must fit the workflow's input schema as far as it speaks of them. Errors:
+// ErrNotFound, *engine.Conflict, *engine.Unknown, *InputError, ErrBusy.
 func (r *Runner) Act(ctx context.Context, job string, ev engine.Event) (State, error) {
+	if ev.Variables.Len() > 0 && (ev.Type == engine.VariablesPatched || ev.Type == engine.TaskRetried) {
+		st, err := r.Job(ctx, job)
+		if err != nil {
+			return State{}, err
+		}
+		if err := checkPatch(st, ev.Variables); err != nil {
+			return State{}, err
+		}
+	}
 	return r.ask(ctx, &item{job: job, event: ev})
 }
 

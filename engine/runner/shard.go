@@ -24,6 +24,7 @@ type item struct {
 	recover  bool     // no event: issue again what should be in force
 	sent     []string // no event: these orders of the outbox were carried out
 	tries    int
+	tight    bool // the job became too large to store: refuse large outputs
 }
 
 type answer struct {

@@ -32,6 +32,7 @@ type turn struct {
 	runs    map[string]*engine.Run // to be stored with the turn
 	begun   map[string]*engine.Run // work that just went out: stored a little later, see late
 	again   bool                   // pure work is left over
+	tight   bool                   // large outputs are refused
 	failed  error
 	errs    map[*item]error
 }
@@ -94,6 +95,7 @@ func (t *turn) all(ctx context.Context) {
 		if t.entry == nil && !t.begin(ctx, it) {
 			continue
 		}
+		t.tight = t.tight || it.tight
 		switch {
 		case it.sent != nil:
 			t.next = t.current().Published(it.sent)
@@ -142,6 +144,7 @@ func (t *turn) step(ctx context.Context, ev engine.Event) error {
 	if ev.At == 0 {
 		ev.At = t.shard.r.Now().UnixMilli()
 	}
+	ev.Outcome = t.fitting(ev.Outcome)
 	effects, err := t.apply(ev)
 	if err != nil {
 		return err
@@ -180,7 +183,7 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 				continue
 			}
 			now := t.shard.r.Now()
-			outcome := t.run(ctx, task, e)
+			outcome := t.fitting(t.run(ctx, task, e))
 			more, err := t.apply(engine.Event{
 				Type: engine.TaskFinished, At: now.UnixMilli(), Task: e.Task, Iteration: e.Iteration, Outcome: outcome,
 			})
@@ -191,6 +194,25 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 		}
 		t.effects = append(t.effects, e)
 	}
+}
+
+// maxTight is how large an outcome may be, in bytes, once the job has become too large.
+const maxTight = 128 << 10
+
+// fitting is the outcome, or an error in its place when it is what makes the job too large to
+// be stored.
+func (t *turn) fitting(o engine.Outcome) engine.Outcome {
+	if !t.tight {
+		return o
+	}
+	size := len(o.Outgoing.AppendJSON(nil)) + len(o.Error.AppendJSON(nil))
+	for _, w := range o.Writes {
+		size += len(w.Value.AppendJSON(nil))
+	}
+	if size <= maxTight {
+		return o
+	}
+	return engine.Fail(engine.ClassLimit, fmt.Sprintf("the outputs have %d bytes, with which the job would be larger than the %d bytes a job may have", size, store.MaxBody))
 }
 
 // picture keeps the latest state of an iteration for storing.

@@ -1,0 +1,176 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/builtin"
+	"github.com/heddlehq/heddle/engine/bus/membus"
+	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/engine/store/memstore"
+	"github.com/heddlehq/heddle/workflows"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// boot runs a runner on stores in memory until the test ends.
+func boot(t *testing.T, docs ...string) *runner.Runner {
+	t.Helper()
+	s, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := membus.New(membus.Options{})
+	lib := library.New(library.Options{Store: s, Catalog: builtin.Catalog()})
+	for _, d := range docs {
+		if _, err := lib.CreateWorkflow(t.Context(), value.MustParse(d), "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := runner.New(runner.Options{Store: s, Bus: b, Library: lib, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+const oneAdapterTask = `{"name":"One","type":"automation","groups":[],"tasks":{
+ "workflow_start":{"name":"workflow_start","groups":[]},
+ "a":{"name":"get","canvasName":"get","summary":"","description":"","location":"Adapter","locationType":"Lab","app":"Lab","displayName":"Lab","type":"automatic","actor":"Pronghorn","groups":[],
+  "variables":{"incoming":{"adapter_id":"lab"},"outgoing":{"result":"$var.job.r"},"error":"","decorators":[]}},
+ "workflow_end":{"name":"workflow_end","groups":[]}},
+ "transitions":{"workflow_start":{"a":{"type":"standard","state":"success"}},"a":{"workflow_end":{"type":"standard","state":"success"}},"workflow_end":{}}}`
+
+func begin(t *testing.T, r *runner.Runner, workflow string) string {
+	t.Helper()
+	st, err := r.Start(t.Context(), runner.Begin{Workflow: workflow, Start: engine.Start{Initiator: "test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Job.ID
+}
+
+func finish(o engine.Outcome) engine.Event {
+	return engine.Event{Type: engine.TaskFinished, Task: "a", Iteration: 1, Outcome: o}
+}
+
+func TestRunner_startAndFinish(t *testing.T) {
+	r := boot(t, oneAdapterTask)
+	id := begin(t, r, "One")
+	st, err := r.Act(t.Context(), id, finish(engine.Succeed("result", value.Int(7))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.Job.Status != engine.Complete || st.Job.Variables.Get("r").String() != "7" {
+		t.Errorf("job is %s with %s", st.Job.Status, st.Job.Variables)
+	}
+	stored, err := r.Job(t.Context(), id)
+	if err != nil || stored.Job.Status != engine.Complete {
+		t.Errorf("stored is %+v, %v", stored.Job, err)
+	}
+	if _, err := r.Act(t.Context(), id, finish(engine.Succeed())); !errors.Is(err, engine.ErrStale) {
+		t.Errorf("a second result: %v, want ErrStale", err)
+	}
+	if _, err := r.Act(t.Context(), id, engine.Event{Type: engine.JobPaused}); err == nil {
+		t.Error("a complete job was paused")
+	}
+}
+
+func TestRunner_unknown(t *testing.T) {
+	r := boot(t)
+	if _, err := r.Start(t.Context(), runner.Begin{Workflow: "Nope"}); !errors.Is(err, runner.ErrNotFound) {
+		t.Errorf("start: %v, want ErrNotFound", err)
+	}
+	if _, err := r.Act(t.Context(), "000000000000000000000000", engine.Event{Type: engine.JobPaused}); !errors.Is(err, runner.ErrNotFound) {
+		t.Errorf("act: %v, want ErrNotFound", err)
+	}
+}
+
+func TestRunner_jobTooLargeToStore(t *testing.T) {
+	r := boot(t, oneAdapterTask)
+	id := begin(t, r, "One")
+	huge := value.String(strings.Repeat("x", store.MaxBody))
+	st, err := r.Act(t.Context(), id, finish(engine.Succeed("result", huge)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, _ := st.Machine.Task(st.Job, "a")
+	if task.Status != engine.TaskError || task.Error.Get("class").Text() != engine.ClassLimit {
+		t.Errorf("task is %s with %.200s, want an error of class limit", task.Status, task.Error)
+	}
+	_, err = r.Start(t.Context(), runner.Begin{Workflow: "One", Start: engine.Start{Variables: value.Object("v", huge)}})
+	if !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("start with %d bytes of variables: %v, want ErrInvalid", store.MaxBody, err)
+	}
+}
+
+func TestRunner_patchFitsTheSchema(t *testing.T) {
+	doc := value.MustParse(oneAdapterTask).With("inputSchema", value.MustParse(`{"type":"object","properties":{"n":{"type":"number"}}}`)).String()
+	r := boot(t, doc)
+	id := begin(t, r, "One")
+	patch := func(v string) error {
+		_, err := r.Act(t.Context(), id, engine.Event{Type: engine.VariablesPatched, Variables: value.MustParse(v)})
+		return err
+	}
+	input, ok := errors.AsType[*runner.InputError](patch(`{"n":"seven"}`))
+	if !ok || input.Violations[0].InstancePath != "/n" {
+		t.Errorf("got %v, want a violation at /n", input)
+	}
+	if err := patch(`{"n":7,"other":"x"}`); err != nil {
+		t.Errorf("a good patch: %v", err)
+	}
+}
+
+func TestRunner_timersRing(t *testing.T) {
+	doc := value.MustParse(oneAdapterTask).
+		WithPath([]string{"tasks", "a", "timeouts"}, value.Object("run", value.Int(50))).String()
+	r := boot(t, doc)
+	id := begin(t, r, "One")
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		st, err := r.Job(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Job.Status == engine.Errored {
+			task, _ := st.Machine.Task(st.Job, "a")
+			if c := task.Error.Get("class").Text(); c != engine.ClassRun {
+				t.Errorf("class %q, want %q", c, engine.ClassRun)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the time-out did not ring; the job is %s", st.Job.Status)
+		}
+		time.Sleep(10 * time.Millisecond) // the runner's own clock is at work
+	}
+}
+
+func TestRunner_draftIsRefused(t *testing.T) {
+	doc := value.MustParse(oneAdapterTask).WithPath([]string{"transitions", "a"}, value.Object("zz", value.Object("type", value.String("standard"), "state", value.String("success"))))
+	r := boot(t, doc.String())
+	_, err := r.Start(t.Context(), runner.Begin{Workflow: "One"})
+	invalid, ok := errors.AsType[*workflows.Invalid](err)
+	if !ok || invalid.Problems[0].Pointer == "" {
+		t.Errorf("got %v, want the problems of the draft with pointers", err)
+	}
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
