@@ -129,7 +129,12 @@ func check(doc value.Value, others *together) workflows.Problems {
 		return problems
 	}
 	p, problems := workflows.ParseProject(doc)
-	problems = append(problems, p.Validate(builtin.Catalog(), others.resolver())...)
+	// What an import mends is told as mended, not as missing.
+	_, mended := p.Relink(others.resolver())
+	found := slices.DeleteFunc(p.Validate(builtin.Catalog(), others.resolver()), func(f workflows.Problem) bool {
+		return slices.ContainsFunc(mended, func(m workflows.Problem) bool { return m.Pointer == f.Pointer })
+	})
+	problems = append(append(problems, mended...), found...)
 	for i, c := range doc.Get("components").Elements() {
 		if workflows.ComponentType(c.Get("type").Text()) != workflows.ComponentTransformation {
 			continue
