@@ -36,7 +36,7 @@ func (s *shard) flush(ctx context.Context) {
 	var ids []string
 	for id, l := range s.late {
 		if now.Sub(l.since) >= lateAfter {
-			batches = append(batches, store.Batch{taskWrite(l.machine, l.job, l.run)})
+			batches = append(batches, store.Batch{TaskWrite(l.machine, l.job, l.run)})
 			ids = append(ids, id)
 		}
 	}

@@ -88,7 +88,12 @@ func parentJob(j *engine.Job) any {
 	return j.Parent.Job
 }
 
-func jobIndex(m *engine.Machine, job *engine.Job) []any { return jobFields.values(jobDoc{m, job}) }
+// JobWrite stores a job over the revision it was read at.
+func JobWrite(m *engine.Machine, job *engine.Job, expect int64) store.Write {
+	return store.Write{
+		Collection: store.Jobs, ID: job.ID, Expect: expect, Body: m.Append(nil, job), Index: jobFields.values(jobDoc{m, job}),
+	}
+}
 
 // WireStatus is a job's status as the API spells it.
 func WireStatus(s engine.Status) engine.Status {
@@ -176,8 +181,8 @@ func TaskWireStatus(s engine.TaskStatus) string {
 	return string(s)
 }
 
-// taskWrite stores the picture of one iteration, in the form the API shows.
-func taskWrite(m *engine.Machine, job *engine.Job, run *engine.Run) store.Write {
+// TaskWrite stores the picture of one iteration, in the form the API shows.
+func TaskWrite(m *engine.Machine, job *engine.Job, run *engine.Run) store.Write {
 	task, _ := m.Workflow().Task(run.Task)
 	return store.Write{
 		Collection: store.Tasks, ID: run.ID, Expect: store.Any,

@@ -246,10 +246,7 @@ func (t *turn) run(ctx context.Context, task builtin.Task, e engine.Effect) (o e
 // batch is what the turn writes: the job, its history, and the runs of its tasks.
 func (t *turn) batch() store.Batch {
 	m := t.entry.machine
-	b := store.Batch{{
-		Collection: store.Jobs, ID: t.id, Expect: t.entry.revision,
-		Body: m.Append(nil, t.next), Index: jobIndex(m, t.next),
-	}}
+	b := store.Batch{JobWrite(m, t.next, t.entry.revision)}
 	if len(t.events) > 0 {
 		var random [8]byte
 		rand.Read(random[:])
@@ -258,7 +255,7 @@ func (t *turn) batch() store.Batch {
 		b = append(b, historyWrite(t.id, t.token, first, t.events))
 	}
 	for _, run := range t.runs {
-		b = append(b, taskWrite(m, t.next, run))
+		b = append(b, TaskWrite(m, t.next, run))
 	}
 	return b
 }
