@@ -26,7 +26,7 @@ const (
 	TaskReleased     EventType = "TaskReleased"     // Task, Iteration, By
 	TaskRetried      EventType = "TaskRetried"      // By, Task, Variables
 	TaskSkipped      EventType = "TaskSkipped"      // By, Task, Text
-	TaskCompleted    EventType = "TaskCompleted"    // By, Task, Outcome, Text: an operator gives the result
+	TaskCompleted    EventType = "TaskCompleted"    // By, Task, Outcome, Text: an operator, or the System, gives the result
 	TaskApproved     EventType = "TaskApproved"     // By, Task, Text: accepts what blocked it, restarts nothing
 	TaskRepaired     EventType = "TaskRepaired"     // By, Task, Text: approves and resumes at once
 	ChildStarted     EventType = "ChildStarted"     // Task, Iteration, Element, Child

@@ -11,6 +11,9 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
+// System is the account that acts when nobody does. Documents of Itential Platform carry it.
+const System = "Pronghorn"
+
 // Status is a job's state.
 type Status string
 

@@ -353,7 +353,9 @@ func (s *stepper) give(i int, o Outcome, note string) error {
 		t.StartedAt = s.at
 	}
 	t.Status = TaskRunning
-	s.warn(s.id(i), s.m.places[i].task.Name, note)
+	if s.ev.By != System {
+		s.warn(s.id(i), s.m.places[i].task.Name, note)
+	}
 	s.given = true
 	s.end(i, o)
 	s.given = false

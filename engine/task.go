@@ -102,8 +102,8 @@ func (s *stepper) watch(i int) {
 // actor is the user a task runs as.
 func (s *stepper) actor(i int) (user string, problem value.Value) {
 	switch a := s.m.places[i].task.Actor; a {
-	case "", "Pronghorn":
-		return "Pronghorn", value.Absent
+	case "", System:
+		return System, value.Absent
 	case "job":
 		return s.job.Initiator, value.Absent
 	default:

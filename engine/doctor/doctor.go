@@ -140,6 +140,9 @@ func (c *checker) settle(ctx context.Context, first []suspect, again func() ([]s
 	if err := pause(ctx, c.Wait); err != nil {
 		return err
 	}
+	// What is read twice counts once.
+	events, tasks := c.report.Events, c.report.Tasks
+	defer func() { c.report.Events, c.report.Tasks = events, tasks }()
 	second, err := again()
 	if err != nil {
 		return err

@@ -34,12 +34,15 @@ func (c *checker) runs(ctx context.Context, s *subject, h *history) error {
 		if want.late {
 			continue
 		}
-		doc, err := c.Store.Get(ctx, store.Tasks, id)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		switch doc, err := c.Store.Get(ctx, store.Tasks, id); {
+		case err == nil:
+			c.run(s, h, doc) // not found by its job: a finding about its index fields
+		case errors.Is(err, store.ErrNotFound):
+			s.suspects = append(s.suspects, finding(Left, store.Tasks, id,
+				"Iteration %d of task %q in job %s has no document.", want.iteration, want.task, s.doc.ID).by(c.rewrite(s, id, store.New)))
+		default:
 			return fmt.Errorf("read task run %q: %w", id, err)
 		}
-		s.suspects = append(s.suspects, finding(Left, store.Tasks, id,
-			"Iteration %d of task %q in job %s has no document.", want.iteration, want.task, s.doc.ID).by(c.rewrite(s, id, doc.Revision)))
 	}
 	return nil
 }

@@ -50,6 +50,9 @@ func news(order *engine.Effect, t engine.EventType, ev engine.Event) engine.Even
 
 // answer lets a child job end as a script says, without being there.
 func answer(order *engine.Effect, r Reply) engine.Event {
+	if r.State == workflows.Failure {
+		return given(order.Task, r)
+	}
 	if r.State == workflows.Failed {
 		return news(order, engine.ChildRefused, engine.Event{Outcome: r.outcome()})
 	}
@@ -61,6 +64,11 @@ func answer(order *engine.Effect, r Reply) engine.Event {
 		variables = value.Object()
 	}
 	return news(order, engine.ChildFinished, engine.Event{Status: engine.Complete, Variables: variables})
+}
+
+// given ends a task of the machine's own with a state that it would not reach by itself.
+func given(task string, r Reply) engine.Event {
+	return engine.Event{Type: engine.TaskCompleted, By: engine.System, Task: task, Outcome: r.outcome()}
 }
 
 // prepare finds a child job's workflow and its variables, or says why it cannot be started.

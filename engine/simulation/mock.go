@@ -47,7 +47,7 @@ func ParseMock(doc value.Value, root *workflows.Workflow, others []*workflows.Wo
 		if len(owners) == 0 {
 			owners = tasksCalled(id, others...)
 		}
-		p.task("/tasks/"+value.EscapePointer(id), id, owners, m.tasks[id])
+		p.task("/tasks/"+value.EscapePointer(id), id, owners)
 	}
 	p.methods(m.methods, all)
 	for name, v := range p.object(doc.Get("workflows"), "/workflows").Members() {
@@ -55,14 +55,14 @@ func ParseMock(doc value.Value, root *workflows.Workflow, others []*workflows.Wo
 		p.unknown(p.object(v, at), at, "tasks")
 		named := called(name, all)
 		if len(named) == 0 {
-			p.errorf(at, "unknown-workflow", "There is no workflow %q; a mock can only speak of the workflow itself and those of its project.", name)
+			p.add(workflows.Warning, at, "unknown-workflow", "There is no workflow %q; a mock can only speak of the workflow itself and those of its project.", name)
 			continue
 		}
 		_, plain := workflows.SplitName(name)
 		list := p.replies(v.Get("tasks"), at+"/tasks")
 		m.workflows[plain] = list
 		for _, id := range slices.Sorted(maps.Keys(list)) {
-			p.task(at+"/tasks/"+value.EscapePointer(id), id, tasksCalled(id, named...), list[id])
+			p.task(at+"/tasks/"+value.EscapePointer(id), id, tasksCalled(id, named...))
 		}
 	}
 	slices.SortStableFunc(p.problems, func(a, b workflows.Problem) int { return cmp.Compare(a.Pointer, b.Pointer) })
@@ -72,13 +72,16 @@ func ParseMock(doc value.Value, root *workflows.Workflow, others []*workflows.Wo
 // Reply implements Script.
 func (m *Mock) Reply(t Turn) (Reply, bool) {
 	_, plain := workflows.SplitName(t.Workflow.Name)
+	if isForEach(t.Task) {
+		return Reply{}, false
+	}
 	list := m.workflows[plain][t.Task.ID]
 	if list == nil {
 		if _, own := m.root.Task(t.Task.ID); !t.Child || !own {
 			list = m.tasks[t.Task.ID]
 		}
 	}
-	if list == nil && !isForEach(t.Task) {
+	if list == nil {
 		list = m.methods[t.Task.App+"."+t.Task.Name]
 	}
 	if list == nil {
@@ -157,7 +160,7 @@ func (p *mockReader) reply(v value.Value, at string) Reply {
 	}
 	p.unknown(v, at, "finishState", "outgoing", "error", "after")
 	r := Reply{State: workflows.Success, Error: v.Get("error")}
-	if s := v.Get("finishState"); !s.IsAbsent() {
+	if s := v.Get("finishState"); !s.IsNothing() {
 		r.State = workflows.FinishState(s.Text())
 		switch r.State {
 		case workflows.Success, workflows.Failure, workflows.Failed, workflows.Blocked:
@@ -172,7 +175,7 @@ func (p *mockReader) reply(v value.Value, at string) Reply {
 		r.Outgoing = out
 	}
 	if !r.Error.IsNothing() && r.State != workflows.Failed && r.State != workflows.Blocked {
-		p.errorf(at+"/error", "enum", "An error needs the finish state \"error\" or \"blocked\".")
+		p.add(workflows.Warning, at+"/error", "unused", "Only the finish states \"error\" and \"blocked\" have an error; this one is not used.")
 	}
 	r.After = p.after(v.Get("after"), at+"/after")
 	return r
@@ -195,31 +198,18 @@ func (p *mockReader) after(v value.Value, at string) time.Duration {
 }
 
 // task checks that the replies for the tasks with an id are such as they can have.
-func (p *mockReader) task(at, id string, owners []*workflows.Task, replies []Reply) {
+func (p *mockReader) task(at, id string, owners []*workflows.Task) {
 	if len(owners) == 0 {
-		p.errorf(at, "unknown-task", "There is no task %q that could be answered for.", id)
+		p.add(workflows.Warning, at, "unknown-task", "There is no task %q that could be answered for.", id)
 		return
 	}
-	p.fits(at, owners[0], replies)
+	p.fits(at, owners[0])
 }
 
-func (p *mockReader) fits(at string, t *workflows.Task, replies []Reply) {
-	var allowed []workflows.FinishState
-	switch {
-	case isForEach(t):
-		p.errorf(at, "for-each", "A forEach ends as its body does; answer for the tasks of its body.")
-		return
-	case isChildJob(t):
-		allowed = []workflows.FinishState{workflows.Success, workflows.Failed}
-	case isListener(t):
-		allowed = []workflows.FinishState{workflows.Success}
-	default:
-		return
-	}
-	for i, r := range replies {
-		if !slices.Contains(allowed, r.State) {
-			p.errorf(fmt.Sprintf("%s/%d/finishState", at, i), "enum", "A task %s can only be answered with %q.", t.Name, allowed)
-		}
+// fits warns of replies for a forEach, which cannot have any.
+func (p *mockReader) fits(at string, t *workflows.Task) {
+	if isForEach(t) {
+		p.add(workflows.Warning, at, "for-each", "A forEach ends as its body does, so this reply is not used; answer for the tasks of its body.")
 	}
 }
 
@@ -234,7 +224,7 @@ func (p *mockReader) methods(replies map[string][]Reply, in []*workflows.Workflo
 	for _, name := range slices.Sorted(maps.Keys(replies)) {
 		at := "/methods/" + value.EscapePointer(name)
 		if t := callers[name]; t != nil {
-			p.fits(at, t, replies[name])
+			p.fits(at, t)
 		} else {
 			p.add(workflows.Warning, at, "unused", "No task calls %q; methods are named \"<app>.<method>\".", name)
 		}

@@ -19,6 +19,7 @@ type Options struct {
 	Library   *Library            // what the workflow may refer to; nil = nothing
 	Catalog   workflows.Catalog   // nil = the built-in tasks
 	Variables value.Value         // an object; it must fit the workflow's input schema
+	Partial   bool                // required variables may be missing: they are undefined
 	Script    Script              // nil = no answers
 	Trace     io.Writer           // takes the trace, one JSON object a line; nil = none
 	Watch     func(Line)          // sees each line of the trace but the last; nil = nobody
@@ -83,7 +84,7 @@ type Wait struct {
 // end, and is the context's or the trace writer's otherwise.
 func Run(ctx context.Context, o Options) (Result, error) {
 	o = o.withDefaults()
-	if problems := CheckInput(o.Workflow, o.Catalog, o.Variables, false); problems != nil {
+	if problems := CheckInput(o.Workflow, o.Catalog, o.Variables, false); problems != nil && !o.Partial {
 		return Result{}, &workflows.Invalid{Problems: problems}
 	}
 	w := &world{o: o, jobs: make(map[string]*live), machines: make(map[*workflows.Workflow]*engine.Machine), epoch: o.Start.UnixMilli()}

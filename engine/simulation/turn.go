@@ -86,6 +86,9 @@ func (w *world) person(l *live, run *engine.Run) {
 	case run.Subscribed:
 		if reply, ok := w.scripted(t); ok {
 			w.at(w.now+reply.After.Milliseconds(), false, func() error {
+				if reply.State != workflows.Success && reply.State != "" {
+					return w.step(l, given(run.Task, reply))
+				}
 				return w.step(l, engine.Event{Type: engine.EventReceived, Task: run.Task, Iteration: run.Iteration, Variables: reply.Outgoing.Get("result")})
 			})
 		}

@@ -209,7 +209,12 @@ func (c *console) variables(flag string) (value.Value, error) {
 }
 
 func (c *console) runSimulated(ctx context.Context, a *assignment, f runFlags) (err error) {
-	o := simulation.Options{Workflow: a.workflow, Library: &simulation.Library{}, Variables: a.variables}
+	o := simulation.Options{Workflow: a.workflow, Library: &simulation.Library{}, Variables: a.variables, Partial: f.variables == ""}
+	if o.Partial {
+		if missing := simulation.CheckInput(a.workflow, builtin.Catalog(), a.variables, false); len(missing) > 0 {
+			fmt.Fprintf(c.err, "heddle: simulated without the variables that the workflow asks for; give them with --variables\n")
+		}
+	}
 	if a.project != nil {
 		o.Library = simulation.NewLibrary(a.project, builtin.Catalog())
 	}

@@ -1,0 +1,136 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/heddlehq/heddle/engine/store"
+)
+
+func TestCheck_clean(t *testing.T) {
+	t.Parallel()
+	r := examined(t, small(t), Options{})
+	for _, f := range r.Findings {
+		t.Error(f)
+	}
+	if r.Jobs != 10 || r.Tasks == 0 || r.Events == 0 {
+		t.Errorf("checked %d jobs, %d task runs, %d events; want 10 jobs and some of the others", r.Jobs, r.Tasks, r.Events)
+	}
+}
+
+func TestCheck_cleanGenerated(t *testing.T) {
+	t.Parallel()
+	n := uint64(100)
+	if testing.Short() {
+		n = 20
+	}
+	for seed := uint64(1); seed <= n; seed++ {
+		for _, f := range examined(t, generated(t, seed, 1), Options{}).Findings {
+			t.Errorf("seed %d: %s", seed, f)
+		}
+	}
+}
+
+// Two servers may show work as running that the other one finished; nothing else may be wrong.
+func TestCheck_twoServers(t *testing.T) {
+	t.Parallel()
+	for seed := uint64(1); seed <= 20; seed++ {
+		s := generated(t, seed, 2)
+		for _, f := range examined(t, s, Options{Fix: true}).Findings {
+			t.Errorf("seed %d: %s", seed, f)
+		}
+		for _, f := range examined(t, s, Options{}).Findings {
+			t.Errorf("seed %d, fixed: %s", seed, f)
+		}
+	}
+}
+
+// While jobs run there is much to suspect, and nothing to find.
+func TestCheck_running(t *testing.T) {
+	t.Parallel()
+	play(t, 1, func(p *plant) {
+		p.saveAll()
+		for n := range 30 {
+			p.start(n+1, []string{"Join", "Parent", "Busy"}[n%3])
+		}
+		for range 4 {
+			p.pass(300 * time.Millisecond)
+			moving := &passing{Store: p.store}
+			for _, f := range examined(p.t, moving, Options{Wait: 10 * time.Second}).Findings {
+				p.t.Error(f)
+			}
+			if !moving.used {
+				p.t.Error("no job moved during the check")
+			}
+		}
+	})
+}
+
+// passing is a store on which time goes by between the reading of jobs and of their histories.
+type passing struct {
+	store.Store
+	used bool
+}
+
+func (s *passing) Find(ctx context.Context, collection string, q store.Query) (store.Page, error) {
+	if collection == store.History && q.Where != nil && !s.used {
+		s.used = true
+		time.Sleep(2 * time.Second)
+	}
+	return s.Store.Find(ctx, collection, q)
+}
+
+func TestCheck_sample(t *testing.T) {
+	t.Parallel()
+	w := admit(t)
+	w.refile(store.Jobs, id(joined), map[string]any{"status": "running"})
+	var told []int
+	r := examined(t, w.Store, Options{Sample: 200, Progress: func(_ string, done, total int) { told = append(told, done, total) }})
+	if r.Jobs != 200 || len(told) != 400 || told[398] != 200 || told[399] != 200 {
+		t.Errorf("checked %d jobs and told %d times; want 200 each", r.Jobs, len(told)/2)
+	}
+	if examined(t, w.Store, Options{Sample: 3}).Jobs != 3 {
+		t.Error("a sample of 3 has not 3 jobs")
+	}
+}
+
+// lying is a store whose statistics are wrong.
+type lying struct{ store.Store }
+
+func (s lying) Group(ctx context.Context, collection string, g store.Grouping) ([]store.Bucket, error) {
+	out, err := s.Store.Group(ctx, collection, g)
+	if len(g.By) == 1 && g.By[0].Field == "status" && collection == store.Jobs {
+		out[0].Count++
+	}
+	return out, err
+}
+
+func TestCheck_counts(t *testing.T) {
+	t.Parallel()
+	s := small(t)
+	r, err := Check(t.Context(), Options{Store: lying{s}, Library: openLibrary(s)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Findings) != 1 || r.Findings[0].Invariant != Counts || r.Findings[0].Collection != store.Jobs || r.Findings[0].Fixable {
+		t.Errorf("findings %v, want one about the counts of jobs", r.Findings)
+	}
+}
+
+func TestCheck_errors(t *testing.T) {
+	t.Parallel()
+	s := small(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Check(ctx, Options{Store: s, Library: openLibrary(s)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a canceled context: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Check(t.Context(), Options{Store: s, Library: openLibrary(s)}); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("on a closed store: %v", err)
+	}
+}
