@@ -91,7 +91,7 @@ func parentJob(j *engine.Job) any {
 // JobWrite stores a job over the revision it was read at.
 func JobWrite(m *engine.Machine, job *engine.Job, expect int64) store.Write {
 	return store.Write{
-		Collection: store.Jobs, ID: job.ID, Expect: expect, Body: m.Append(nil, job), Index: jobFields.values(jobDoc{m, job}),
+		Collection: store.Jobs, ID: job.ID, Expect: expect, Body: m.Append(make([]byte, 0, 4<<10), job), Index: jobFields.values(jobDoc{m, job}),
 	}
 }
 
@@ -108,8 +108,9 @@ func historyID(job string, seq int64) string { return fmt.Sprintf("%s/%012d", jo
 // historyWrite stores the events of one turn. Their numbers follow from first, without gaps;
 // two turns with the same number cannot both be stored.
 func historyWrite(job, token string, first int64, events []engine.Event) store.Write {
-	b := append([]byte(`{"_id":`), value.String(historyID(job, first)).String()...)
-	b = append(append(b, `,"job":`...), value.String(job).String()...)
+	b := append(make([]byte, 0, 1<<10), `{"_id":`...)
+	b = value.AppendString(b, historyID(job, first))
+	b = value.AppendString(append(b, `,"job":`...), job)
 	b = fmt.Appendf(b, `,"seq":%d,"at":%d,"turn":%q,"events":[`, first, events[0].At, token)
 	for i := range events {
 		if i > 0 {
@@ -186,7 +187,7 @@ func TaskWrite(m *engine.Machine, job *engine.Job, run *engine.Run) store.Write 
 	task, _ := m.Workflow().Task(run.Task)
 	return store.Write{
 		Collection: store.Tasks, ID: run.ID, Expect: store.Any,
-		Body: taskDoc(task, job, run).AppendJSON(nil), Index: taskFields.values(runDoc{task, job, run}),
+		Body: taskDoc(task, job, run).AppendJSON(make([]byte, 0, 1<<10)), Index: taskFields.values(runDoc{task, job, run}),
 	}
 }
 

@@ -41,7 +41,7 @@ type node struct {
 	index map[string]int // only for objects of more than smallObject keys
 }
 
-const smallObject = 8
+const smallObject = 24
 
 // The values without content.
 var (

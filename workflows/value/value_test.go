@@ -61,7 +61,7 @@ func TestParse_refuses(t *testing.T) {
 		"truncated object":   {`{"a":{"b":[1,2`, "/a/b", "',' or ']' expected"},
 		"truncated string":   {`["abc`, "/0", "does not end"},
 		"duplicate key":      {`{"x":{"a":1,"a":2}}`, "/x/a", `duplicate key "a"`},
-		"duplicate of many":  {`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"i":10}`, "/i", `duplicate key "i"`},
+		"duplicate of many":  {`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":0,"k":0,"l":0,"m":0,"n":0,"o":0,"p":0,"q":0,"r":0,"s":0,"t":0,"u":0,"v":0,"w":0,"x":0,"y":0,"z":0,"i":10}`, "/i", `duplicate key "i"`},
 		"trailing comma":     {`[1,]`, "/1", "a value expected"},
 		"trailing text":      {`1 2`, "", "end of the text expected"},
 		"bare word":          {`{"a":nul}`, "/a", "a value expected"},
