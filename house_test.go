@@ -20,7 +20,9 @@ const module = "github.com/heddlehq/heddle"
 // listed one above it.
 var rooms = map[string][]string{
 	"":                         {"server/cli"},
-	"adapters":                 {"engine", "engine/bus", "workflows", "workflows/value"},
+	"adapters/http":            {"adapters", "engine", "engine/builtin", "workflows/value"},
+	"adapters/standard":        {"adapters", "adapters/http", "adapters/lab"},
+	"adapters":                 {"schemas", "engine", "engine/bus", "workflows", "workflows/value"},
 	"engine":                   {"workflows", "workflows/value"},
 	"engine/builtin":           {"engine", "schemas", "workflows", "workflows/expression", "workflows/jsonquery", "workflows/transformation", "workflows/value"},
 	"engine/bus":               {"engine/bus"},
@@ -33,8 +35,9 @@ var rooms = map[string][]string{
 	"server/bench":             {"adapters", "engine", "engine/bus", "engine/runner", "engine/store", "server/system", "workflows", "workflows/value"},
 	"server":                   {"adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/runner", "engine/store", "schemas", "server/auth", "workflows", "workflows/jsonquery", "workflows/value"},
 	"server/auth":              {"engine/store", "workflows/value"},
-	"server/cli":               {"server/bench", "engine/doctor", "adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/runner", "engine/simulation", "engine/store", "schemas", "server", "server/auth", "server/system", "workflows", "workflows/transformation", "workflows/value"},
+	"server/cli":               {"adapters/lab", "server/bench", "server/ui", "engine/doctor", "adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/runner", "engine/simulation", "engine/store", "schemas", "server", "server/auth", "server/system", "workflows", "workflows/transformation", "workflows/value"},
 	"server/system":            {"adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/runner", "engine/store", "workflows", "workflows/value"},
+	"server/ui":                {},
 	"workflows":                {"schemas", "workflows/value"},
 	"workflows/expression":     {"workflows/value"},
 	"workflows/jsonquery":      {"workflows/value"},

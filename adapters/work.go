@@ -2,18 +2,25 @@ package adapters
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/workflows"
 )
 
-const cancelPrefix = "heddle.cancel."
+// DefaultPartitions is how many partitions the event subjects have unless set otherwise.
+const DefaultPartitions = 32
+
+var (
+	errStopped  = errors.New("the worker was stopped")
+	errCanceled = errors.New("the task was canceled")
+)
 
 // Handler does the work of an order. Its context ends when the job is canceled, the order's
 // deadline passes or the worker is told to stop.
@@ -21,78 +28,147 @@ type Handler func(ctx context.Context, o Order) Result
 
 // Worker describes a loop of work.
 type Worker struct {
-	Name       string   // shown to people as who works on a task
-	Consumer   string   // durable name; workers that share it share the orders
-	Filter     []string // subjects to take, see bus.TaskFilter
-	Partitions int      // of the event subjects
-	Parallel   int      // orders at once; 0 means 16
-	Lease      time.Duration
-	Announce   bool // send TaskStarted as well; worth its cost for slow work
-	Log        *slog.Logger
+	Name       string        // shown to people as who works on a task
+	Consumer   string        // durable name; workers that share it share the orders
+	Filter     []string      // subjects to take, see bus.TaskFilter
+	Partitions int           // of the event subjects; 0 means DefaultPartitions
+	Parallel   int           // orders at once; 0 means 16
+	Lease      time.Duration // how long after its death others wait for its orders; 0 means 10 s
+	Grace      time.Duration // how long orders under way may go on once it is told to stop; 0 cancels them at once
+	Announce   bool          // send TaskStarted as well; worth its cost for slow work
+	Log        *slog.Logger  // nil discards
 }
 
-// Work takes orders from the bus and answers them until ctx ends; orders under way get
-// their context canceled and go back to the queue.
-func Work(ctx context.Context, b bus.Bus, w Worker, handle Handler) error {
+func (w Worker) withDefaults() Worker {
+	if w.Partitions <= 0 {
+		w.Partitions = DefaultPartitions
+	}
 	if w.Parallel <= 0 {
 		w.Parallel = 16
 	}
 	if w.Lease <= 0 {
-		w.Lease = 30 * time.Second
+		w.Lease = 10 * time.Second
 	}
-	slots := make(chan struct{}, w.Parallel)
-	var running sync.WaitGroup
-	flights := &flights{byJob: map[string]map[string]flight{}}
-	defer running.Wait()
-	running.Go(func() { flights.prolong(ctx, w.Lease/3) })
-	running.Go(func() {
-		if err := b.Listen(ctx, cancelPrefix+"*", flights.signal); err != nil && ctx.Err() == nil {
+	if w.Log == nil {
+		w.Log = slog.New(slog.DiscardHandler)
+	}
+	return w
+}
+
+// Work takes orders from the bus and answers them until ctx ends. Orders under way then have
+// the grace period to finish; what is left gets its context canceled and goes back to the
+// queue. An order that comes again while it is under way is not run twice.
+func Work(ctx context.Context, b bus.Bus, w Worker, handle Handler) error {
+	w = w.withDefaults()
+	l := &loop{Worker: w, bus: b, handle: handle, slots: make(chan struct{}, w.Parallel), stopping: ctx.Done(), flights: newFlights()}
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	// The helpers outlast ctx: what is under way keeps its lease and can be canceled to the end.
+	helping, rest := context.WithCancel(context.WithoutCancel(ctx))
+	var helpers, running sync.WaitGroup
+	helpers.Go(func() { l.flights.prolong(helping, w.Lease/3) })
+	helpers.Go(func() {
+		if err := b.Listen(helping, cancelPrefix+"*", l.flights.signal); err != nil && helping.Err() == nil {
 			w.Log.Warn("cancel signals lost", "err", err)
 		}
 	})
-	return b.Consume(ctx, bus.Consumer{
+	err := b.Consume(ctx, bus.Consumer{
 		Stream: bus.Tasks, Name: w.Consumer, Filter: w.Filter, MaxPending: 2 * w.Parallel, AckWait: w.Lease,
 	}, func(d bus.Delivery) {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			d.Nak(0)
-			return
+		if f := l.take(work, d); f != nil {
+			running.Go(func() { l.fly(f) })
 		}
-		running.Go(func() {
-			defer func() { <-slots }()
-			w.one(ctx, b, d, handle, flights)
-		})
 	})
+	if w.Grace > 0 {
+		patience := time.AfterFunc(w.Grace, func() { stop(errStopped) })
+		running.Wait()
+		patience.Stop()
+	}
+	stop(errStopped)
+	running.Wait()
+	rest()
+	helpers.Wait()
+	return err
 }
 
-func (w *Worker) one(ctx context.Context, b bus.Bus, d bus.Delivery, handle Handler, flights *flights) {
+// loop is a Work call.
+type loop struct {
+	Worker
+	bus      bus.Bus
+	handle   Handler
+	slots    chan struct{}
+	stopping <-chan struct{}
+	flights  *flights
+}
+
+// take reads a delivery and registers its order as under way; nil when there is nothing to do.
+// It never blocks: orders that wait for a slot wait in our hands, where their lease is prolonged.
+func (l *loop) take(ctx context.Context, d bus.Delivery) *flight {
 	o, err := ParseOrder(d.Data())
+	o.Trace = traceContext(d.Header(traceHeader))
 	if err != nil {
-		w.Log.Error("order refused", "err", err, "subject", d.Subject())
+		l.Log.Error("order refused", "err", err, "subject", d.Subject())
+		if o.Addressed() && l.answer(ctx, &o, Fail(engine.ClassProtocol, "the worker refused the order: "+err.Error())) == nil {
+			d.Ack()
+			return nil
+		}
 		d.Term("not an order: " + err.Error())
+		return nil
+	}
+	o.LeaseSeconds = int(l.Lease / time.Second)
+	return l.flights.add(ctx, o, d)
+}
+
+// fly runs an order when there is a slot for it, answers it and settles its deliveries.
+func (l *loop) fly(f *flight) {
+	defer f.release()
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	case <-f.ctx.Done():
+	case <-l.stopping:
+		l.flights.land(f, giveBack)
 		return
 	}
-	o.LeaseSeconds = int(w.Lease / time.Second)
-	work, cancel := context.WithCancel(ctx)
-	if o.Deadline > 0 {
-		work, cancel = context.WithDeadline(ctx, time.UnixMilli(o.Deadline))
+	data := l.flights.kept(f)
+	if data == nil {
+		r := l.run(f)
+		if r.State == workflows.Failed && errors.Is(context.Cause(f.ctx), errStopped) {
+			l.flights.land(f, giveBack)
+			return
+		}
+		data = f.order.Finished(r)
 	}
-	defer cancel()
-	defer flights.add(o.Job, o.Key, flight{cancel, d})()
-	if w.Announce {
-		w.send(ctx, b, &o, "started", o.Started(w.Name))
+	err := l.send(f.ctx, &f.order, "finished", data)
+	if large, ok := errors.AsType[*bus.ErrTooLarge](err); ok {
+		err = l.answer(f.ctx, &f.order, Fail(engine.ClassLimit, fmt.Sprintf("the result has %d bytes, the bus takes %d", large.Size, large.Limit)))
 	}
-	r := guard(work, o, handle)
-	if ctx.Err() != nil && work.Err() != nil && r.State == "error" {
-		d.Nak(0) // we are stopping: somebody else does it
+	if err == nil {
+		l.flights.land(f, bus.Delivery.Ack)
 		return
 	}
-	if w.send(context.WithoutCancel(ctx), b, &o, "finished", o.Finished(r)) {
-		d.Ack()
-		return
+	l.Log.Warn("result not sent, the order goes back", "err", err, "job", f.order.Job, "task", f.order.Task)
+	l.flights.keep(f, data)
+	l.flights.land(f, func(d bus.Delivery) { d.Nak(time.Second) })
+}
+
+// giveBack leaves an order to another worker.
+func giveBack(d bus.Delivery) { d.Nak(0) }
+
+// run calls the handler, unless it is too late for that.
+func (l *loop) run(f *flight) Result {
+	switch cause := context.Cause(f.ctx); {
+	case cause == nil:
+	case errors.Is(cause, context.DeadlineExceeded):
+		return Fail(engine.ClassRun, "the deadline passed before a worker had time for the task")
+	default:
+		return Fail(ClassCanceled, cause.Error())
 	}
-	d.Nak(time.Second)
+	if l.Announce {
+		if err := l.send(f.ctx, &f.order, "started", f.order.Started(l.Name)); err != nil {
+			l.Log.Warn("start not announced", "err", err, "job", f.order.Job, "task", f.order.Task)
+		}
+	}
+	return guard(f.ctx, f.order, l.handle)
 }
 
 // guard turns a panic of the handler into a failed task.
@@ -105,74 +181,25 @@ func guard(ctx context.Context, o Order, handle Handler) (r Result) {
 	return handle(ctx, o)
 }
 
-// send publishes an event about the order; it is false when the bus did not take it.
-func (w *Worker) send(ctx context.Context, b bus.Bus, o *Order, kind string, data []byte) bool {
-	err := b.Publish(ctx, bus.Message{Subject: bus.EventSubject(engine.Partition(o.Job, w.Partitions), o.Job), ID: o.Key + "/" + kind, Data: data})[0]
-	if err != nil {
-		w.Log.Warn("event not sent, the order goes back", "err", err, "job", o.Job, "task", o.Task)
-	}
-	return err == nil
+func (l *loop) answer(ctx context.Context, o *Order, r Result) error {
+	return l.send(ctx, o, "finished", o.Finished(r))
 }
 
-// flights are the orders under way, by job and key.
-type flights struct {
-	mu    sync.Mutex
-	byJob map[string]map[string]flight
+// send publishes an event about the order, as itself once however often it is sent.
+func (l *loop) send(ctx context.Context, o *Order, kind string, data []byte) error {
+	return publish(ctx, l.bus, l.Partitions, o, o.Key+"/"+kind, data)
 }
 
-type flight struct {
-	cancel context.CancelFunc
-	d      bus.Delivery
-}
+// sendTimeout bounds the publishing of an event, which goes on although the work was canceled.
+const sendTimeout = 10 * time.Second
 
-func (s *flights) add(job, key string, f flight) (remove func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.byJob[job] == nil {
-		s.byJob[job] = map[string]flight{}
+// publish sends an event about the order; id "" means that it is never a repeat.
+func publish(ctx context.Context, b bus.Bus, partitions int, o *Order, id string, data []byte) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	defer cancel()
+	m := bus.Message{Subject: bus.EventSubject(engine.Partition(o.Job, partitions), o.Job), ID: id, Data: data}
+	if o.Trace != "" {
+		m.Header = map[string]string{traceHeader: o.Trace}
 	}
-	s.byJob[job][key] = f
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.byJob[job], key)
-		if len(s.byJob[job]) == 0 {
-			delete(s.byJob, job)
-		}
-	}
-}
-
-// prolong renews the lease on every order under way.
-func (s *flights) prolong(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		s.mu.Lock()
-		for _, job := range s.byJob {
-			for _, f := range job {
-				f.d.Working()
-			}
-		}
-		s.mu.Unlock()
-	}
-}
-
-// signal takes heddle.cancel.<job> with the key of the order to stop, or "" for all.
-func (s *flights) signal(subject string, data []byte) {
-	job, err := bus.Untoken(strings.TrimPrefix(subject, cancelPrefix))
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, f := range s.byJob[job] {
-		if len(data) == 0 || string(data) == key {
-			f.cancel()
-		}
-	}
+	return b.Publish(ctx, m)[0]
 }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -35,9 +36,10 @@ type Options struct {
 	Log     *slog.Logger
 	Now     func() time.Time // the wall clock unless a test gives another
 
-	Release string // reported by /health/server and /version; DefaultRelease unless set
-	Name    string // of this server, as health reports show it; "heddle" unless set
-	Version string // of Heddle itself; "dev" unless set
+	UI      http.Handler // the web interface, at / and below /ui/; nil serves none
+	Release string       // reported by /health/server and /version; DefaultRelease unless set
+	Name    string       // of this server, as health reports show it; "heddle" unless set
+	Version string       // of Heddle itself; "dev" unless set
 
 	// Grace is how long Serve lets running calls finish at the end; 10 s unless set.
 	Grace time.Duration
@@ -95,7 +97,13 @@ func New(o Options) (*Server, error) {
 }
 
 // ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.UI != nil && (r.URL.Path == "/" || r.URL.Path == "/ui" || strings.HasPrefix(r.URL.Path, "/ui/")) {
+		s.UI.ServeHTTP(w, r)
+		return
+	}
+	s.echo.ServeHTTP(w, r)
+}
 
 // Serve answers calls on l until ctx ends, lets running calls finish within the grace
 // period, and returns. It closes l.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -53,7 +54,7 @@ func (w ward) amend(id string, change func(*engine.Job, *engine.Machine)) {
 		w.t.Fatal(err)
 	}
 	change(job, m)
-	w.commit(store.Write{Collection: store.Jobs, ID: id, Expect: store.Any, Body: m.Append(nil, job), Index: jobIndex(m, job)})
+	w.commit(runner.JobWrite(m, job, store.Any))
 }
 
 // task changes the state of a task of a job as stored.
@@ -78,7 +79,7 @@ func (w ward) refile(of, id string, values map[string]any) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		index = jobIndex(m, job)
+		index = runner.JobWrite(m, job, store.Any).Index
 	}
 	for i, f := range collection(of).Fields {
 		if v, ok := values[f.Name]; ok {

@@ -53,7 +53,7 @@ func (f Finding) String() string {
 type Options struct {
 	Store   store.Store
 	Library *library.Library
-	// Sample checks about that many jobs drawn by chance, each with its history and task
+	// Sample checks that many jobs drawn by chance, each with its history and task
 	// runs, and leaves out what needs the whole store: orphans and statistics. 0 checks all.
 	Sample int
 	// Fix repairs what is fixable: index fields, the documents of task runs, and orphans,

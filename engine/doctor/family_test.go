@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 )
 
@@ -69,7 +70,7 @@ func TestCheck_family(t *testing.T) {
 					old := j.ID
 					j.ID = engine.ChildID(id(busy), "error_handler", 1, -1)
 					j.Ancestors[1] = j.ID
-					w.commit(store.Write{Collection: store.Jobs, ID: j.ID, Expect: store.New, Body: m.Append(nil, j), Index: jobIndex(m, j)})
+					w.commit(runner.JobWrite(m, j, store.New))
 					j.ID, j.Ancestors[1] = old, old
 				})
 			},

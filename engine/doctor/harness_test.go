@@ -26,53 +26,59 @@ import (
 	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
-// plant is a whole engine in memory, in virtual time.
+// plant is a whole engine, its bus in memory.
 type plant struct {
-	t      *testing.T
-	store  *memstore.Store
+	t      testing.TB
+	store  store.Store
 	runner *runner.Runner
 	lib    *library.Library
 }
 
 var limits = engine.Limits{Reverts: 25, Elements: 10_000, Depth: 50} // generated workflows may jump back for ever
 
-// play lets do work with engines on one store and returns it once they have stopped.
+// play lets do work with engines on one store in memory and in virtual time, and returns the
+// store once they have stopped.
 func play(t *testing.T, servers int, do func(*plant)) *memstore.Store {
 	t.Helper()
-	p := &plant{t: t}
+	var s *memstore.Store
 	synctest.Test(t, func(t *testing.T) {
-		p.t = t
 		var err error
-		if p.store, err = memstore.New(memstore.Options{}); err != nil {
+		if s, err = memstore.New(memstore.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		b := membus.New(membus.Options{})
-		p.lib = openLibrary(p.store)
-		ctx, stop := context.WithCancel(context.Background())
-		var g errgroup.Group
-		for range servers {
-			r := runner.New(runner.Options{Store: p.store, Bus: b, Library: openLibrary(p.store), Shards: 2})
-			p.runner = r
-			g.Go(func() error { return r.Run(ctx) })
-		}
-		g.Go(func() error {
-			return adapters.Work(ctx, b, adapters.Worker{Name: "lab", Consumer: "lab", Filter: []string{bus.TaskFilter(adapters.DefaultPool, "")}, Parallel: 8}, work)
-		})
-		defer func() {
-			stop()
-			if err := errors.Join(g.Wait(), b.Close()); err != nil && !errors.Is(err, context.Canceled) {
-				t.Error(err)
-			}
-		}()
-		do(p)
+		operate(t, s, servers, do)
 	})
-	return p.store
+	return s
+}
+
+// operate lets do work with engines on a store and stops them.
+func operate(t testing.TB, s store.Store, servers int, do func(*plant)) {
+	t.Helper()
+	p := &plant{t: t, store: s, lib: openLibrary(s)}
+	b := membus.New(membus.Options{})
+	ctx, stop := context.WithCancel(context.Background())
+	var g errgroup.Group
+	for range servers {
+		r := runner.New(runner.Options{Store: s, Bus: b, Library: openLibrary(s), Shards: 2})
+		p.runner = r
+		g.Go(func() error { return r.Run(ctx) })
+	}
+	g.Go(func() error {
+		return adapters.Work(ctx, b, adapters.Worker{Name: "lab", Consumer: "lab", Filter: []string{bus.TaskFilter(adapters.DefaultPool, "")}, Parallel: 8}, work)
+	})
+	defer func() {
+		stop()
+		if err := errors.Join(g.Wait(), b.Close()); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}()
+	do(p)
 }
 
 // work takes a second for some orders and fails others, always the same.
 func work(ctx context.Context, o adapters.Order) adapters.Result {
 	switch sum := len(o.Task) + int(o.Job[len(o.Job)-1]) + o.Iteration; {
-	case o.Method == "slow", sum%5 == 0:
+	case o.Method == "slow", o.App != "Lab" && sum%5 == 0:
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
@@ -256,7 +262,8 @@ func (p *plant) people(rng *rand.Rand) {
 	}
 }
 
-func examined(t *testing.T, s store.Store, o Options) Report {
+// examined checks a store that can be read.
+func examined(t testing.TB, s store.Store, o Options) Report {
 	t.Helper()
 	o.Store, o.Library = s, openLibrary(s)
 	r, err := Check(t.Context(), o)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -25,7 +26,9 @@ func TestCheck_history(t *testing.T) {
 		"a job under another's id": {
 			func(w ward) {
 				w.amend(id(joined), func(j *engine.Job, m *engine.Machine) {
-					w.commit(store.Write{Collection: store.Jobs, ID: id(99), Expect: store.New, Body: m.Append(nil, j), Index: jobIndex(m, j)})
+					copied := runner.JobWrite(m, j, store.New)
+					copied.ID = id(99)
+					w.commit(copied)
 				})
 			},
 			[]Finding{job(Once, id(99))},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 )
 
@@ -94,9 +95,8 @@ func (s *subject) filed(index []any) {
 	if index == nil {
 		return // deleted between two reads
 	}
-	w := store.Write{
-		Collection: store.Jobs, ID: s.doc.ID, Expect: s.doc.Revision, Body: s.doc.Body, Index: jobIndex(s.machine, s.job),
-	}
+	w := runner.JobWrite(s.machine, s.job, s.doc.Revision)
+	w.Body = s.doc.Body // what it says stays as it is, to the byte
 	if wrong := misfiled(w, index); len(wrong) > 0 {
 		s.suspects = append(s.suspects, finding(Left, store.Jobs, s.doc.ID, "%s.", strings.Join(wrong, "; ")).with(w))
 	}

@@ -2,10 +2,11 @@ package doctor
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/library"
@@ -30,21 +31,21 @@ func (c *checker) jobs(ctx context.Context) error {
 	return c.all(ctx, "jobs", store.Jobs, func(docs []store.Doc) error { return c.examine(ctx, docs) })
 }
 
-// sample examines jobs at places drawn by chance.
+// sample examines jobs at places drawn by chance, none of them twice.
 func (c *checker) sample(ctx context.Context) error {
 	total, err := c.size(ctx, store.Jobs)
-	if err != nil || total == 0 {
+	if err != nil {
 		return err
 	}
-	for n := range c.Sample {
-		var place [12]byte
-		rand.Read(place[:])
-		q := store.Query{Where: store.Where(store.ID, store.Gte, hex.EncodeToString(place[:])), Sort: []store.Order{{Field: store.ID}}, Limit: 1, NoTotal: true}
-		found, err := c.Store.Find(ctx, store.Jobs, q)
-		if err == nil && len(found.Docs) == 0 {
-			q.Where = nil // behind the last one comes the first
-			found, err = c.Store.Find(ctx, store.Jobs, q)
-		}
+	if c.Sample >= total {
+		return c.jobs(ctx)
+	}
+	places := map[int]bool{}
+	for len(places) < c.Sample {
+		places[rand.IntN(total)] = true
+	}
+	for n, place := range slices.Sorted(maps.Keys(places)) {
+		found, err := c.Store.Find(ctx, store.Jobs, store.Query{Sort: []store.Order{{Field: store.ID}}, Skip: place, Limit: 1, NoTotal: true})
 		if err != nil {
 			return fmt.Errorf("read jobs: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -127,7 +128,9 @@ func (c *checker) rewrite(s *subject, id string, revision int64) func(context.Co
 		var batch store.Batch
 		_, err := c.replay(ctx, &subject{doc: s.doc, job: s.job, machine: s.machine}, func(job *engine.Job, recorded map[string]*engine.Run) {
 			if r := recorded[id]; r != nil {
-				batch = store.Batch{taskWrite(s.machine, job, r, revision)}
+				w := runner.TaskWrite(s.machine, job, r)
+				w.Expect = revision
+				batch = store.Batch{w}
 			}
 		})
 		return batch, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/store"
@@ -21,6 +22,14 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 			Type: engine.ChildRefused, Task: e.Task, Iteration: e.Iteration, Element: e.Element, Child: e.Child,
 			Outcome: engine.Fail(class, err.Error()),
 		}})
+	}
+	again := &item{job: e.Child, quiet: true, child: true, event: engine.Event{Type: engine.JobStarted}}
+	if t.recovering() {
+		// It may be there already, whatever became of its workflow since.
+		if _, err := r.Store.Get(ctx, store.Jobs, e.Child); err == nil {
+			r.shard(e.Child).own.push(again)
+			return
+		}
 	}
 	variables, err := r.childVariables(ctx, e)
 	if err != nil {
@@ -40,7 +49,13 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 		r.unavailable(ctx, t, err, func() { refuse(engine.ClassChild, err) })
 		return
 	}
-	r.shard(e.Child).own.push(&item{job: e.Child, machine: m, quiet: true, child: true, event: engine.Event{Type: engine.JobStarted, Start: start}})
+	again.machine, again.event.Start = m, start
+	r.shard(e.Child).own.push(again)
+}
+
+// recovering tells whether the turn issued orders again rather than for the first time.
+func (t *turn) recovering() bool {
+	return slices.ContainsFunc(t.items, func(it *item) bool { return it.recover })
 }
 
 // unavailable tells a refusal for good from a store that does not answer: that is tried

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/heddlehq/heddle/engine"
@@ -36,7 +37,9 @@ func (s *shard) flush(ctx context.Context) {
 	var ids []string
 	for id, l := range s.late {
 		if now.Sub(l.since) >= lateAfter {
-			batches = append(batches, store.Batch{TaskWrite(l.machine, l.job, l.run)})
+			write := TaskWrite(l.machine, l.job, l.run)
+			write.Expect = store.New // what another server stored of it is newer
+			batches = append(batches, store.Batch{write})
 			ids = append(ids, id)
 		}
 	}
@@ -44,7 +47,7 @@ func (s *shard) flush(ctx context.Context) {
 		return
 	}
 	for i, err := range s.r.Store.Commit(ctx, batches...) {
-		if err != nil {
+		if err != nil && !errors.Is(err, store.ErrConflict) {
 			s.r.Log.Warn("task at work not shown yet", "err", err)
 			continue
 		}

@@ -1,11 +1,15 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/workflows/value"
 )
+
+// errLogLine marks a line of a worker's log, which changes no job.
+var errLogLine = errors.New("a log line")
 
 // parseEvent reads an event from the bus: what workers say about their orders, and what jobs
 // say to each other.
@@ -31,6 +35,8 @@ func parseEvent(data []byte) (job string, ev engine.Event, err error) {
 	case "TaskProgress":
 		ev.Type = engine.TaskProgressed
 	case "TaskStarted", "JobPaused", "JobResumed", "JobCanceled", "ChildStarted", "ChildFinished", "ChildRefused", "EventReceived":
+	case "TaskLog":
+		return job, ev, errLogLine
 	default:
 		return "", ev, fmt.Errorf("/type %q is unknown", v.Get("type").Text())
 	}

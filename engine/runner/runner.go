@@ -111,6 +111,11 @@ func (r *Runner) consume(ctx context.Context) error {
 // accept reads an event from the bus; nil when it is none and was given up.
 func (r *Runner) accept(d bus.Delivery) *item {
 	job, ev, err := parseEvent(d.Data())
+	if errors.Is(err, errLogLine) {
+		r.Log.Debug("worker wrote a line", "job", job, "task", ev.Task)
+		d.Ack()
+		return nil
+	}
 	if err != nil {
 		r.Log.Warn("event refused", "err", err, "subject", d.Subject())
 		d.Term("not an event: " + err.Error())

@@ -121,6 +121,29 @@ func TestRunner_jobTooLargeToStore(t *testing.T) {
 	}
 }
 
+// A job that has ended and told so is looked at no more, also not at the next start.
+func TestRunner_endedJobsAreNotLive(t *testing.T) {
+	r := boot(t, oneAdapterTask)
+	id := begin(t, r, "One")
+	if _, err := r.Act(t.Context(), id, finish(engine.Succeed())); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		page, err := r.Store.Find(t.Context(), store.Jobs, store.Query{Where: store.Where("live", store.Eq, true)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Total == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("job %s is complete and still live: %s", id, page.Docs[0].Body)
+		}
+		time.Sleep(10 * time.Millisecond) // what was announced is cleared after it was sent
+	}
+}
+
 func TestRunner_patchFitsTheSchema(t *testing.T) {
 	doc := value.MustParse(oneAdapterTask).With("inputSchema", value.MustParse(`{"type":"object","properties":{"n":{"type":"number"}}}`)).String()
 	r := boot(t, doc)

@@ -71,6 +71,10 @@ func (t *turn) take(ctx context.Context) {
 		return
 	}
 	t.told = t.current()
+	if t.next != nil && len(t.events) == 0 && !t.cleared() {
+		// Only the outbox became shorter: it is enough to know, until the next event is stored.
+		t.entry.job, t.next = t.next, nil
+	}
 	if t.next == nil && t.told != nil {
 		t.shard.cache[t.id] = t.entry
 	}

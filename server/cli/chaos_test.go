@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +101,11 @@ func TestChaos(t *testing.T) {
 	}
 	for _, j := range all.Get("data").Elements() {
 		once(t, p, j.Get("_id").Text())
+	}
+	p.kill()
+	var said strings.Builder
+	if code := Main([]string{"doctor", "--data-dir", filepath.Join(p.dir, "data")}, strings.NewReader(""), &said, &said); code != 0 {
+		t.Errorf("heddle doctor ends with %d:\n%s", code, said.String())
 	}
 }
 

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -295,7 +298,7 @@ func (c *console) watch(ctx context.Context, cl *client, id string) error {
 	defer list.close()
 	shown := map[string]string{} // what was last shown of each iteration
 	var began int64
-	waiting := 0
+	told := ""
 	for {
 		answer, err := cl.get(ctx, jobs+"/"+url.PathEscape(id), nil)
 		if err != nil {
@@ -309,29 +312,45 @@ func (c *console) watch(ctx context.Context, cl *client, id string) error {
 		if err != nil {
 			return err
 		}
-		manual := false
-		for _, run := range runs.Get("data").Elements() {
-			manual = manual || run.Get("type").Text() == "manual" && run.Get("status").Text() == "running"
+		manual := ""
+		for _, run := range inOrder(runs.Get("data")) {
+			if run.Get("type").Text() == "manual" && run.Get("status").Text() == "running" {
+				manual = run.Path("job", "task").Text()
+			}
 			c.showRun(list, shown, run, began)
 		}
 		switch status := job.Get("status").Text(); status {
 		case "complete", "canceled", "error", "blocked":
 			list.close()
 			return c.ended(job, status)
-		case "paused":
-			waiting++
 		}
-		if manual && waiting == 0 {
+		if manual != "" && manual != told {
 			list.close()
-			fmt.Fprintf(c.out, "a manual task waits for a person: heddle job finish %s TASK\n", id)
-			waiting++
+			fmt.Fprintf(c.out, "task %s waits for a person: heddle job finish %s %s --state success\n", manual, id, manual)
 		}
+		told = manual
 		select {
 		case <-ctx.Done():
 			return exit(exitBlocked)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// inOrder sorts task runs by start; of those that started together, what ended comes first.
+func inOrder(runs value.Value) []value.Value {
+	out := runs.Slice()
+	at := func(run value.Value, key string) int64 {
+		ms, ok := run.Path("metrics", key).Int()
+		if !ok {
+			return math.MaxInt64
+		}
+		return ms
+	}
+	slices.SortStableFunc(out, func(a, b value.Value) int {
+		return cmp.Or(cmp.Compare(at(a, "start_time"), at(b, "start_time")), cmp.Compare(at(a, "end_time"), at(b, "end_time")))
+	})
+	return out
 }
 
 func (c *console) showRun(list *taskList, shown map[string]string, run value.Value, began int64) {

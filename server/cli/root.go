@@ -40,6 +40,7 @@ var commands = []func(*console) *cobra.Command{
 	newImport,
 	newExport,
 	newJob,
+	newDoctor,
 	newBench,
 }
 

@@ -14,11 +14,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/simulation"
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/system"
+	"github.com/heddlehq/heddle/server/ui"
 	"github.com/heddlehq/heddle/workflows"
 )
 
@@ -39,7 +41,8 @@ func newServe(c *console) *cobra.Command {
 		Short: "Start the server: engine, store, bus and API",
 		Long: `Serve starts everything in this process: the embedded store and bus under the data folder,
 the engine, its workers, and the HTTP API. The first start creates the account "admin" and
-prints its password once, unless --admin-password gives one.
+prints its password once, unless --admin-password gives one. The adapter instance "lab" of the
+application Lab (echo, sleep, fail, flaky, silent, progress) is there to try things with.
 
 Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.`,
 		Example: `  heddle serve
@@ -102,10 +105,10 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 			log.Error("not closed cleanly", "err", err)
 		}
 	}()
-	if f.mock != "" {
-		if err := c.mockAdapter(s, f.mock); err != nil {
-			return err
-		}
+	if f.mock == "" {
+		s.Adapt(lab.Kind(), adapters.Instance{ID: "lab"})
+	} else if err := c.mockAdapter(s, f.mock); err != nil {
+		return err
 	}
 	a, err := auth.New(auth.Options{Store: s.Store})
 	if err != nil {
@@ -115,7 +118,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	api, err := server.New(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Log: log, Release: f.release, AccessLevel: slog.LevelDebug})
+	api, err := server.New(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Log: log, Release: f.release, UI: ui.Handler(), AccessLevel: slog.LevelDebug})
 	if err != nil {
 		return err
 	}

@@ -108,6 +108,12 @@ func (s *System) Work(w adapters.Worker, handle adapters.Handler) {
 	s.workers = append(s.workers, func(ctx context.Context) error { return adapters.Work(ctx, s.Bus, w, handle) })
 }
 
+// Adapt serves a kind of adapter with the given instances while the system runs.
+func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
+	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Log: s.Log}
+	s.workers = append(s.workers, server.Run)
+}
+
 // outside runs the built-in tasks that reach outside the process.
 func (s *System) outside(ctx context.Context, o adapters.Order) adapters.Result {
 	task, ok := builtin.Lookup(o.App, o.Method)

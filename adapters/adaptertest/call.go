@@ -1,0 +1,50 @@
+package adaptertest
+
+import (
+	"context"
+	"sync"
+
+	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/bus/membus"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// Call has one method of a kind do one call on a bus in memory, and returns the TaskFinished
+// event that answers it. It is the shortest way to test a method as the engine sees it.
+func Call(ctx context.Context, kind *adapters.Kind, i adapters.Instance, secrets adapters.Secrets, method string, incoming value.Value) (value.Value, error) {
+	b := membus.New(membus.Options{})
+	ctx, stop := context.WithCancel(ctx)
+	var serving sync.WaitGroup
+	var failed error
+	serving.Go(func() {
+		defer stop()
+		s := &adapters.Server{Bus: b, Kind: kind, Instances: []adapters.Instance{i}, Secrets: secrets}
+		failed = s.Run(ctx)
+	})
+	o := adapters.Order{
+		Key: engine.RunKey(job, "a1", 1), Job: job, Workflow: "adaptertest", Task: "a1", Iteration: 1, Attempt: 1,
+		App: kind.App, Method: method, AdapterID: i.ID, Incoming: incoming,
+	}
+	m := bus.Message{Subject: bus.TaskSubject(adapters.DefaultPool, o.App, o.Method), ID: o.Key, Data: o.JSON()}
+	if err := b.Publish(ctx, m)[0]; err != nil {
+		stop()
+		serving.Wait()
+		return value.Absent, err
+	}
+	var result value.Value
+	err := b.Consume(ctx, bus.Consumer{Stream: bus.Events, Name: "adaptertest"}, func(d bus.Delivery) {
+		d.Ack()
+		if v, err := value.Parse(d.Data()); err == nil && v.Get("type").Text() == "TaskFinished" {
+			result = v
+			stop()
+		}
+	})
+	stop()
+	serving.Wait()
+	if failed != nil {
+		err = failed
+	}
+	return result, err
+}

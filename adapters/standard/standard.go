@@ -1,0 +1,16 @@
+// Package standard lists the kinds of adapters that Heddle ships.
+package standard
+
+import (
+	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/http"
+	"github.com/heddlehq/heddle/adapters/lab"
+)
+
+// Kinds are the kinds that ship, ordered by app. Each call makes new ones.
+func Kinds() []*adapters.Kind {
+	return []*adapters.Kind{
+		http.Kind(),
+		lab.Kind(),
+	}
+}
