@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -27,7 +28,7 @@ import (
 // serveFlags are the configuration of a server.
 type serveFlags struct {
 	listen, data, busListen string
-	nats                    []string
+	nats, allow             []string
 	password, release, mock string
 	logLevel                string
 	cert, key               string
@@ -60,11 +61,24 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.password, "admin-password", "", "password of the account \"admin\", at the first start")
 	flags.StringVar(&f.release, "release", server.DefaultRelease, "release of Itential Platform that clients are told")
 	flags.StringVar(&f.mock, "mock", "", "answer adapter tasks from a mock `file`; those it does not name succeed without outputs")
+	flags.StringSliceVar(&f.allow, "allow-address", nil, "`networks` such as 10.0.0.0/8 that restCall tasks may reach although they are not public")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.cert, "tls-cert", "", "certificate `file`; serves HTTPS")
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
 	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
 	return cmd
+}
+
+// networks reads --allow-address.
+func (f *serveFlags) networks() (out []netip.Prefix, err error) {
+	for _, text := range f.allow {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("--allow-address %q must be a network such as 10.0.0.0/8", text)
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // check finds every problem of the configuration.
@@ -83,6 +97,9 @@ func (f *serveFlags) check() (slog.Level, error) {
 	} else if ip := net.ParseIP(host); f.cert == "" && !f.insecure && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		wrong = append(wrong, fmt.Errorf("--listen %s is not loopback: give --tls-cert and --tls-key, or --insecure-http behind a proxy that does TLS", f.listen))
 	}
+	if _, err := f.networks(); err != nil {
+		wrong = append(wrong, err)
+	}
 	if f.data == "" {
 		wrong = append(wrong, errors.New("--data-dir must name a folder"))
 	}
@@ -96,7 +113,11 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
-	s, err := system.Open(ctx, system.Config{Data: f.data, NATS: f.nats, BusListen: f.busListen, Log: log})
+	allow, err := f.networks()
+	if err != nil {
+		return err
+	}
+	s, err := system.Open(ctx, system.Config{Data: f.data, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log})
 	if err != nil {
 		return err
 	}

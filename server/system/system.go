@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -31,8 +32,9 @@ import (
 type Config struct {
 	Data       string // folder of the embedded store and bus; "" keeps everything in memory
 	NATS       []string
-	BusListen  string // address other processes reach the embedded bus at; "off" for none
-	Partitions int    // of the event subjects; 32 unless set
+	BusListen  string         // address other processes reach the embedded bus at; "off" for none
+	Partitions int            // of the event subjects; 32 unless set
+	Allow      []netip.Prefix // addresses that are not public but tasks may call all the same
 	Log        *slog.Logger
 	Now        func() time.Time
 }
@@ -126,6 +128,7 @@ func (s *System) outside(ctx context.Context, o adapters.Order) adapters.Result 
 	}
 	outcome := task.Run(&builtin.Call{
 		Context: ctx, Incoming: o.Incoming, Task: o.Task, Iteration: o.Iteration, Now: now(), Documents: s.Library.Documents(ctx),
+		Network: &builtin.Network{Allow: s.Allow},
 	})
 	return adapters.Result{State: outcome.State, Outgoing: outcome.Outgoing, Error: outcome.Error}
 }
