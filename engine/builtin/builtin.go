@@ -26,7 +26,7 @@ import (
 type Task struct {
 	Method  workflows.Method
 	Run     func(c *Call) engine.Outcome // nil: the machine or a person does it, or an adapter (Method.Remote)
-	Outside bool                         // Run reaches outside the process: it may block and repeat
+	Outside bool                         // it reaches outside the turn: it may block and repeat; without Run the server does it
 }
 
 // Call is one piece of work.

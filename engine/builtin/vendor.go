@@ -53,7 +53,7 @@ var vendorTasks = []Task{
 		params{gives("mop_template_results", "", "the results")}),
 	vendor("NSOManager", "NSOManager", "restAction", "Runs an action of NSO.", nil, nil),
 	{Method: open(of(operationsManager, automatic(operationsManager, "getJobs", "getJobs", "Lists jobs.",
-		params{may("queryParameters", "object", "which jobs")}, params{gives("jobs", "", "the jobs")})))},
+		params{may("queryParameters", "object", "which jobs")}, params{gives("jobs", "", "the jobs")}))), Outside: true},
 	{Method: open(of(operationsManager, automatic(operationsManager, "getTasks", "getTasks", "Lists tasks of jobs.",
-		params{may("queryParameters", "object", "which tasks")}, params{gives("tasks", "", "the tasks")})))},
+		params{may("queryParameters", "object", "which tasks")}, params{gives("tasks", "", "the tasks")}))), Outside: true},
 }

@@ -108,6 +108,23 @@ func (a *Auth) Identify(ctx context.Context, token string) (*Identity, error) {
 	return who, nil
 }
 
+// Named is the identity of an account that did not log in itself, for what is done in its
+// name. The system's own name stands for who may see everything. Errors: ErrNoSession for an
+// account that is inactive or does not exist.
+func (a *Auth) Named(ctx context.Context, username string) (*Identity, error) {
+	if username == Pronghorn {
+		return newIdentity("", Pronghorn, nil, []string{AdminRole}), nil
+	}
+	account, err := a.accountNamed(ctx, username)
+	if errors.Is(err, store.ErrNotFound) || err == nil && account.Get("inactive").Truth() {
+		return nil, ErrNoSession
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find account %q: %w", username, err)
+	}
+	return a.identify(ctx, account)
+}
+
 // prolong notes that a session is used, at most once in a twentieth of the idle time.
 func (a *Auth) prolong(ctx context.Context, s value.Value, revision, now int64) error {
 	seen, _ := s.Get("seen").Int()

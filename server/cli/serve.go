@@ -143,6 +143,8 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	s.Own("OperationsManager", "getJobs", api.GetJobs)
+	s.Own("OperationsManager", "getTasks", api.GetTasks)
 	l, err := f.listener(ctx)
 	if err != nil {
 		return err

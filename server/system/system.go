@@ -47,6 +47,7 @@ type System struct {
 	Library *library.Library
 	Runner  *runner.Runner
 	workers []func(ctx context.Context) error
+	own     map[string]adapters.Handler // tasks that whoever opened the system does, by "app.method"
 }
 
 // Open opens the store and the bus and builds the rest.
@@ -110,6 +111,15 @@ func (s *System) Work(w adapters.Worker, handle adapters.Handler) {
 	s.workers = append(s.workers, func(ctx context.Context) error { return adapters.Work(ctx, s.Bus, w, handle) })
 }
 
+// Own gives the system the handler of a task of its own, such as a call of the API in front
+// of it. Give it before Run.
+func (s *System) Own(app, method string, handle adapters.Handler) {
+	if s.own == nil {
+		s.own = map[string]adapters.Handler{}
+	}
+	s.own[app+"."+method] = handle
+}
+
 // Adapt serves a kind of adapter with the given instances while the system runs.
 func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
 	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Log: s.Log}
@@ -118,9 +128,12 @@ func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
 
 // outside runs the built-in tasks that reach outside the process.
 func (s *System) outside(ctx context.Context, o adapters.Order) adapters.Result {
+	if handle, ok := s.own[o.App+"."+o.Method]; ok {
+		return handle(ctx, o)
+	}
 	task, ok := builtin.Lookup(o.App, o.Method)
 	if !ok || task.Run == nil {
-		return adapters.Fail(engine.ClassInternal, fmt.Sprintf("the engine has no task %s.%s", o.App, o.Method))
+		return adapters.Fail(engine.ClassInternal, fmt.Sprintf("%s.%s needs a server with an API", o.App, o.Method))
 	}
 	now := time.Now
 	if s.Now != nil {
