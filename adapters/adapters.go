@@ -19,6 +19,9 @@ import (
 // Version is the version of the messages.
 const Version = 1
 
+// DefaultLease is how long a worker may be silent before its order is given to another.
+const DefaultLease = 10 * time.Second
+
 // DefaultPool is where tasks go that name no other.
 const DefaultPool = "default"
 

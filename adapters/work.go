@@ -33,7 +33,7 @@ type Worker struct {
 	Filter     []string      // subjects to take, see bus.TaskFilter
 	Partitions int           // of the event subjects; 0 means DefaultPartitions
 	Parallel   int           // orders at once; 0 means 16
-	Lease      time.Duration // how long after its death others wait for its orders; 0 means 10 s
+	Lease      time.Duration // how long after its death others wait for its orders; 0 means DefaultLease
 	Grace      time.Duration // how long orders under way may go on once it is told to stop; 0 cancels them at once
 	Announce   bool          // send TaskStarted as well; worth its cost for slow work
 	Log        *slog.Logger  // nil discards
@@ -47,7 +47,7 @@ func (w Worker) withDefaults() Worker {
 		w.Parallel = 16
 	}
 	if w.Lease <= 0 {
-		w.Lease = 10 * time.Second
+		w.Lease = DefaultLease
 	}
 	if w.Log == nil {
 		w.Log = slog.New(slog.DiscardHandler)

@@ -32,6 +32,15 @@ const (
 // Final tells whether a job in this status can change no more.
 func (s Status) Final() bool { return s == Complete || s == Canceled }
 
+// Shown is the status as people and the API are shown it: a canceled job whose last tasks
+// still finish is canceled.
+func (s Status) Shown() Status {
+	if s == Canceling {
+		return Canceled
+	}
+	return s
+}
+
 // TaskStatus is the state of a task inside a job.
 type TaskStatus string
 

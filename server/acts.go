@@ -107,7 +107,7 @@ func (c *call) each(ids []string, done, verb string, ev engine.Event) (value.Val
 			continue
 		}
 		succeeded++
-		data.Set(id, value.Object("success", value.True, "status", value.String(string(runner.WireStatus(states[i].Job.Status)))))
+		data.Set(id, value.Object("success", value.True, "status", value.String(string(states[i].Job.Status.Shown()))))
 	}
 	if succeeded == 0 {
 		why := clash

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -119,7 +119,7 @@ func createAutomation(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	doc = c.stamped(overlay(value.Object("_id", value.String(runner.NewID())), doc))
+	doc = c.stamped(overlay(value.Object("_id", value.String(library.NewID())), doc))
 	if err := c.save(store.Automations, "automation", doc, store.New); err != nil {
 		return value.Absent, err
 	}
@@ -282,11 +282,11 @@ func (c *call) importAutomation(doc value.Value) (value.Value, error) {
 // freeID keeps the id a document was exported with if nothing has it here.
 func (c *call) freeID(collection, id string) (string, error) {
 	if len(id) != 24 {
-		return runner.NewID(), nil
+		return library.NewID(), nil
 	}
 	_, err := c.Store.Get(c.Request().Context(), collection, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return id, nil
 	}
-	return runner.NewID(), err
+	return library.NewID(), err
 }

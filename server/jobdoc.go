@@ -25,7 +25,7 @@ func jobDoc(st runner.State, q *query) value.Value {
 	}
 	m.Set("uuid", value.String(w.ID)).Set("name", value.String(j.Name)).
 		Set("description", value.String(j.Description)).Set("type", value.String(j.Type)).
-		Set("status", value.String(string(runner.WireStatus(j.Status)))).
+		Set("status", value.String(string(j.Status.Shown()))).
 		Set("groups", value.Strings(j.Groups...)).Set("watchers", value.Strings(j.Watchers...)).
 		Set("ancestors", value.Strings(j.Ancestors...)).Set("variables", j.Variables).
 		Set("error", value.Null).Set("warnings", records(j.Warnings)).Set("validationErrors", value.Array()).

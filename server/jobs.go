@@ -159,8 +159,8 @@ func explainJob(c *call) (value.Value, error) {
 		}
 		out[i] = m.Value()
 	}
-	return enveloped(fmt.Sprintf("Job is %s", runner.WireStatus(st.Job.Status)),
-		value.Object("status", value.String(string(runner.WireStatus(st.Job.Status))), "reasons", value.Array(out...))), nil
+	return enveloped(fmt.Sprintf("Job is %s", st.Job.Status.Shown()),
+		value.Object("status", value.String(string(st.Job.Status.Shown())), "reasons", value.Array(out...))), nil
 }
 
 // jobHistory lists the events that a job took in, numbered from 1 without gaps.

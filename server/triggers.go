@@ -6,6 +6,7 @@ import (
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/builtin"
+	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/schemas"
@@ -84,7 +85,7 @@ func (c *call) insertTrigger(doc value.Value, keepID bool) (value.Value, error) 
 	if err != nil {
 		return value.Absent, err
 	}
-	id := runner.NewID()
+	id := library.NewID()
 	if keepID {
 		if id, err = c.freeID(store.Triggers, doc.Get("_id").Text()); err != nil {
 			return value.Absent, err

@@ -135,7 +135,7 @@ func (c *client) askForToken(ctx context.Context) (text string, lifetime time.Du
 	if err != nil {
 		return "", 0, unreached(r.URL, err)
 	}
-	v := bodyOf(data)
+	v := value.OfBody(data)
 	text = v.Get("access_token").Text()
 	if response.StatusCode != nethttp.StatusOK || text == "" {
 		return "", 0, &adapters.Error{

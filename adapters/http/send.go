@@ -129,7 +129,7 @@ func (c *client) once(ctx context.Context, key string, u *url.URL, in input) (go
 	if err != nil {
 		return got, 0, unreached(u, err)
 	}
-	got = answer{Body: bodyOf(data), Headers: map[string]string{}, StatusCode: response.StatusCode}
+	got = answer{Body: value.OfBody(data), Headers: map[string]string{}, StatusCode: response.StatusCode}
 	for name, values := range response.Header {
 		got.Headers[strings.ToLower(name)] = strings.Join(values, ", ")
 	}
@@ -194,15 +194,4 @@ func unreached(u *url.URL, err error) error {
 		return err
 	}
 	return &adapters.Error{Class: adapters.ClassNetwork, Text: fmt.Sprintf("%s cannot be reached: %v", shown(u), err), Retryable: new(true)}
-}
-
-// bodyOf reads JSON, and takes everything else as text.
-func bodyOf(data []byte) value.Value {
-	if len(data) == 0 {
-		return value.Null
-	}
-	if v, err := value.ParseLast(data); err == nil {
-		return v
-	}
-	return value.String(string(data))
 }

@@ -53,7 +53,7 @@ func restCall(c *Call) engine.Outcome {
 	if int64(len(data)) > network.size() {
 		return failed(tooMuch("the answer is larger than %d bytes", network.size()))
 	}
-	body := bodyOf(data)
+	body := value.OfBody(data)
 	if response.StatusCode >= 400 {
 		return failed(&problem{
 			class: "http", text: fmt.Sprintf("%s %s answered %s", request.Method, request.URL.Redacted(), response.Status),
@@ -117,17 +117,6 @@ func restRequest(in value.Value) (*http.Request, error) {
 		r.SetBasicAuth(user, in.Get("password").Text())
 	}
 	return r, nil
-}
-
-// bodyOf reads JSON, and takes everything else as text.
-func bodyOf(data []byte) value.Value {
-	if len(data) == 0 {
-		return value.Null
-	}
-	if v, err := value.ParseLast(data); err == nil {
-		return v
-	}
-	return value.String(string(data))
 }
 
 func headersOf(h http.Header) value.Value {

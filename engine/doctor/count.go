@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/heddlehq/heddle/engine"
-	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -37,7 +36,7 @@ func (c *checker) recount(ctx context.Context, name string) ([]suspect, error) {
 	err = c.all(ctx, "statistics of "+name, name, func(docs []store.Doc) error {
 		for _, d := range docs {
 			if v, err := value.ParseLast(d.Body); err == nil { // else it has a finding of its own
-				counts[string(runner.WireStatus(engine.Status(v.Get("status").Text())))]++
+				counts[string(engine.Status(v.Get("status").Text()).Shown())]++
 			}
 		}
 		return nil

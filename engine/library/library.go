@@ -183,16 +183,6 @@ func (l *Library) Revision(ctx context.Context, revision string) (*engine.Machin
 	return l.compile(w, revision)
 }
 
-// Use is the machine of a workflow that is not stored under a name: a file to run, or what
-// is only simulated. Its snapshot is stored.
-func (l *Library) Use(ctx context.Context, w *workflows.Workflow) (*engine.Machine, error) {
-	m, err := l.compile(w, w.Revision())
-	if err != nil {
-		return nil, err
-	}
-	return m, l.snapshot(ctx, m)
-}
-
 // Resolve finds the registered name of the workflow that the workflow called caller calls
 // name. The error wraps store.ErrNotFound.
 func (l *Library) Resolve(ctx context.Context, name, caller string) (string, error) {

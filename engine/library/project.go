@@ -47,7 +47,7 @@ func (l *Library) ImportProject(ctx context.Context, doc value.Value, mode Confl
 		return Import{}, err
 	}
 	if p.ID == "" {
-		p = p.Rename(newObjectID())
+		p = p.Rename(NewID())
 	}
 	old, err := l.store.Get(ctx, store.Projects, p.ID)
 	taken := err == nil
@@ -63,7 +63,7 @@ func (l *Library) ImportProject(ctx context.Context, doc value.Value, mode Confl
 		}
 		batch = append(batch, store.Write{Collection: store.Projects, ID: p.ID, Expect: old.Revision})
 	case taken && mode == InsertNew:
-		p = p.Rename(newObjectID())
+		p = p.Rename(NewID())
 	case taken:
 		return Import{}, &ExistsError{"project", p.Name}
 	}
@@ -104,9 +104,8 @@ func (l *Library) components(ctx context.Context, p *workflows.Project, by strin
 			if len(problems.Errors()) > 0 {
 				result.Drafts = append(result.Drafts, w.Name)
 			}
-			doc = doc.With("transitions", w.Normalise(l.catalog).Get("transitions")).With("errors", problemList(problems.Errors())).With("warnings", problemList(problems.Warnings()))
-			ix := index(collection, doc.With("draft", value.Bool(len(problems.Errors()) > 0)).With("uuid", value.String(id)))
-			batch = append(batch, store.Write{Collection: collection, ID: id, Expect: store.Any, Body: doc.AppendJSON(nil), Index: ix})
+			doc = doc.With("transitions", w.Normalise(l.catalog).Get("transitions"))
+			batch = append(batch, judged(doc, problems, store.Any))
 		} else if known {
 			batch = append(batch, store.Write{Collection: collection, ID: id, Expect: store.Any, Body: doc.AppendJSON(nil), Index: index(collection, doc)})
 		}
@@ -255,7 +254,8 @@ func (l *Library) removal(ctx context.Context, project string) (store.Batch, err
 	return batch, nil
 }
 
-func newObjectID() string {
+// NewID makes a random id of the form that jobs and projects have: 24 hexadecimal digits.
+func NewID() string {
 	var b [12]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])

@@ -109,10 +109,18 @@ func (l *Library) workflowWrite(ctx context.Context, doc value.Value, by string,
 	if out.Get("created").IsNothing() {
 		out = out.With("created", stamp).With("created_by", value.String(by))
 	}
-	out = out.With("last_updated", stamp).With("last_updated_by", value.String(by)).
-		With("errors", problemList(problems.Errors())).With("warnings", problemList(problems.Warnings()))
-	ix := index(store.Workflows, out.With("draft", value.Bool(len(problems.Errors()) > 0)).With("uuid", out.Get("_id")))
-	return w, store.Write{Collection: store.Workflows, ID: out.Get("_id").Text(), Expect: expect, Body: out.AppendJSON(nil), Index: ix}, nil
+	out = out.With("last_updated", stamp).With("last_updated_by", value.String(by))
+	return w, judged(out, problems, expect), nil
+}
+
+// judged stores a workflow document under its _id, with the problems found in it.
+func judged(doc value.Value, problems workflows.Problems, expect int64) store.Write {
+	errs := problems.Errors()
+	doc = doc.With("errors", problemList(errs)).With("warnings", problemList(problems.Warnings()))
+	return store.Write{
+		Collection: store.Workflows, ID: doc.Get("_id").Text(), Expect: expect, Body: doc.AppendJSON(nil),
+		Index: index(store.Workflows, doc.With("draft", value.Bool(len(errs) > 0)).With("uuid", doc.Get("_id"))),
+	}
 }
 
 // unfit are the errors with which a document cannot even be a draft: without a good name it

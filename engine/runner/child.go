@@ -18,12 +18,12 @@ import (
 func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 	parent := t.told
 	refuse := func(class string, err error) {
-		r.shard(t.id).own.push(&item{job: t.id, quiet: true, event: engine.Event{
+		r.shard(t.id).own.push(&item{job: t.id, event: engine.Event{
 			Type: engine.ChildRefused, Task: e.Task, Iteration: e.Iteration, Element: e.Element, Child: e.Child,
 			Outcome: engine.Fail(class, err.Error()),
 		}})
 	}
-	again := &item{job: e.Child, quiet: true, child: true, event: engine.Event{Type: engine.JobStarted}}
+	again := &item{job: e.Child, child: true, event: engine.Event{Type: engine.JobStarted}}
 	if t.recovering() {
 		// It may be there already, whatever became of its workflow since.
 		if _, err := r.Store.Get(ctx, store.Jobs, e.Child); err == nil {
@@ -38,7 +38,7 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 	}
 	name, err := r.Library.Resolve(ctx, e.Workflow, parent.Name)
 	if err != nil {
-		r.unavailable(ctx, t, err, func() { refuse(engine.ClassDocument, err) })
+		r.unavailable(t, err, func() { refuse(engine.ClassDocument, err) })
 		return
 	}
 	m, start, err := r.prepare(ctx, Begin{Workflow: name, Start: engine.Start{
@@ -46,7 +46,7 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 		Parent: &engine.Parent{Job: t.id, Task: e.Task, Iteration: e.Iteration, Element: e.Element},
 	}})
 	if err != nil {
-		r.unavailable(ctx, t, err, func() { refuse(engine.ClassChild, err) })
+		r.unavailable(t, err, func() { refuse(engine.ClassChild, err) })
 		return
 	}
 	again.machine, again.event.Start = m, start
@@ -60,7 +60,7 @@ func (t *turn) recovering() bool {
 
 // unavailable tells a refusal for good from a store that does not answer: that is tried
 // again by the sweeper.
-func (r *Runner) unavailable(ctx context.Context, t *turn, err error, refuse func()) {
+func (r *Runner) unavailable(t *turn, err error, refuse func()) {
 	var input *InputError
 	var invalid *workflows.Invalid
 	if errors.Is(err, ErrNotFound) || errors.As(err, &input) || errors.As(err, &invalid) {
@@ -80,13 +80,9 @@ func (r *Runner) childVariables(ctx context.Context, e *engine.Effect) (value.Va
 	if err != nil {
 		return value.Absent, err
 	}
-	out, err := t.Run(value.Object("currentValue", e.Current), transformation.Options{Now: r.Now()})
+	out, err := t.Element(e.Current, transformation.Options{Now: r.Now()})
 	if err != nil {
 		return value.Absent, fmt.Errorf("transformation %q: %w", t.Name, err)
-	}
-	// A transformation with one outgoing object gives the variables themselves.
-	if out.Len() == 1 && out.At(0).IsObject() {
-		out = out.At(0)
 	}
 	return engine.Merged(e.Variables, out), nil
 }
@@ -103,7 +99,7 @@ func (t *turn) exists(it *item) {
 	if job.Status.Final() || job.Status == engine.Errored {
 		ev.Type, ev.Status, ev.Variables = engine.ChildFinished, job.Status, job.Variables
 	}
-	t.shard.r.shard(p.Job).own.push(&item{job: p.Job, event: ev, quiet: true})
+	t.shard.r.shard(p.Job).own.push(&item{job: p.Job, event: ev})
 }
 
 // ErrNotFound is the answer for a job or document that does not exist.

@@ -44,7 +44,7 @@ func (r *Runner) deliver(ctx context.Context, event value.Value) error {
 			}
 		}
 		iteration, _ := task.Get("iteration").Int()
-		r.put(ctx, &item{job: task.Path("job", "_id").Text(), quiet: true, event: engine.Event{
+		r.put(ctx, &item{job: task.Path("job", "_id").Text(), event: engine.Event{
 			Type: engine.EventReceived, Task: task.Path("job", "task").Text(), Iteration: int(iteration), Variables: event,
 		}})
 	}

@@ -13,9 +13,6 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// Lease is how long a worker may be silent before its order is given to another.
-const Lease = 10 * time.Second
-
 // maxTries is how often an act meets a newer state of its job before the caller is told.
 const maxTries = 8
 
@@ -120,7 +117,7 @@ func (r *Runner) refused(t *turn, m bus.Message, err error) {
 	}
 	for _, e := range t.effects {
 		if e.Type == engine.RunTask && e.Key == m.ID {
-			r.shard(t.id).own.push(&item{job: t.id, quiet: true, event: engine.Event{
+			r.shard(t.id).own.push(&item{job: t.id, event: engine.Event{
 				Type: engine.TaskFinished, Task: e.Task, Iteration: e.Iteration, Outcome: engine.Fail(engine.ClassLimit, err.Error()),
 			}})
 			return
@@ -169,10 +166,10 @@ func (t *turn) settled(ctx context.Context) {
 		}
 	}
 	if len(sent) > 0 {
-		t.shard.own.push(&item{job: t.id, sent: sent, quiet: true})
+		t.shard.own.push(&item{job: t.id, sent: sent})
 	}
 	if t.again {
-		t.shard.own.push(&item{job: t.id, recover: true, quiet: true})
+		t.shard.own.push(&item{job: t.id, recover: true})
 	}
 	for _, it := range t.items {
 		if it.delivery == nil {
@@ -214,11 +211,11 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		o := adapters.Order{
 			Key: e.Key, Job: t.id, Workflow: job.Name, Task: e.Task, Iteration: e.Iteration, Attempt: e.Attempt,
 			App: e.App, Method: e.Method, AdapterID: e.Incoming.Get("adapter_id").Text(), Actor: e.Actor, Initiator: job.Initiator,
-			Incoming: e.Incoming, Deadline: e.Deadline, LeaseSeconds: int(Lease / time.Second), Mode: e.Mode,
+			Incoming: e.Incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode,
 		}
 		return bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}, true
 	case engine.ControlChild:
-		ev := engine.Event{Type: engine.JobCanceled, By: "Pronghorn", Text: "ordered by parent job " + t.id}
+		ev := engine.Event{Type: engine.JobCanceled, By: engine.System, Text: "ordered by parent job " + t.id}
 		switch e.Act {
 		case "pause":
 			ev.Type = engine.JobPaused
@@ -237,7 +234,7 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 	case engine.Announce:
 		data := value.Object(
 			"type", value.String(e.Topic), "source", value.String(EngineSource), "topic", value.String(e.Topic), "instance", value.String("WorkFlowEngine"),
-			"job", value.Object("_id", value.String(t.id), "name", value.String(job.Name), "status", value.String(string(WireStatus(job.Status))),
+			"job", value.Object("_id", value.String(t.id), "name", value.String(job.Name), "status", value.String(string(job.Status.Shown())),
 				"description", value.String(job.Description), "groups", value.Strings(job.Groups...)),
 		).AppendJSON(nil)
 		return bus.Message{Subject: bus.PlatformFeedSubject(EngineSource, e.Topic), ID: e.Key, Data: data}, true

@@ -58,7 +58,7 @@ func setOrNil(ss []string) any {
 var jobFields = newIndexer(store.Jobs, map[string]func(jobDoc) any{
 	"name":               func(d jobDoc) any { return d.job.Name },
 	"workflow":           func(d jobDoc) any { return d.job.Name },
-	"status":             func(d jobDoc) any { return string(WireStatus(d.job.Status)) },
+	"status":             func(d jobDoc) any { return string(d.job.Status.Shown()) },
 	"type":               func(d jobDoc) any { return d.job.Type },
 	"description":        func(d jobDoc) any { return d.job.Description },
 	"metrics.start_time": func(d jobDoc) any { return d.job.StartedAt },
@@ -93,14 +93,6 @@ func JobWrite(m *engine.Machine, job *engine.Job, expect int64) store.Write {
 	return store.Write{
 		Collection: store.Jobs, ID: job.ID, Expect: expect, Body: m.Append(make([]byte, 0, 4<<10), job), Index: jobFields.values(jobDoc{m, job}),
 	}
-}
-
-// WireStatus is a job's status as the API spells it.
-func WireStatus(s engine.Status) engine.Status {
-	if s == engine.Canceling {
-		return engine.Canceled
-	}
-	return s
 }
 
 func historyID(job string, seq int64) string { return fmt.Sprintf("%s/%012d", job, seq) }

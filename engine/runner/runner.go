@@ -7,8 +7,6 @@ package runner
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -140,7 +138,7 @@ func (r *Runner) put(ctx context.Context, it *item) bool {
 
 // ring lets a job look at its timers.
 func (r *Runner) ring(ctx context.Context, d dueJob) {
-	it := &item{job: d.job, quiet: true, recover: d.recover}
+	it := &item{job: d.job, recover: d.recover}
 	if !d.recover {
 		it.event.Type = engine.TimersDue
 	}
@@ -184,7 +182,7 @@ func (r *Runner) prepare(ctx context.Context, b Begin) (*engine.Machine, *engine
 		start.Variables = value.Object()
 	}
 	if start.ID == "" {
-		start.ID = NewID()
+		start.ID = library.NewID()
 	}
 	broken, err := m.Workflow().CheckInput(start.Variables, start.Parent != nil)
 	if err != nil {
@@ -269,11 +267,4 @@ func (r *Runner) Decode(ctx context.Context, body []byte) (State, error) {
 	}
 	job, err := m.Decode(v)
 	return State{Job: job, Machine: m}, err
-}
-
-// NewID makes a random job id: 24 hexadecimal digits.
-func NewID() string {
-	var b [12]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }

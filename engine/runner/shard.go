@@ -19,7 +19,6 @@ type item struct {
 	machine  *engine.Machine // for JobStarted
 	delivery bus.Delivery    // acknowledged once the turn and its orders are safe
 	reply    chan answer
-	quiet    bool     // staleness is normal
 	child    bool     // JobStarted of a child: answer the parent when it is there already
 	recover  bool     // no event: issue again what should be in force
 	sent     []string // no event: these orders of the outbox were carried out

@@ -47,7 +47,7 @@ func (r *Runner) recoverAll(ctx context.Context) error {
 	return r.each(ctx, store.Query{
 		Where: store.Where("live", store.Eq, true), Sort: []store.Order{{Field: store.ID}}, Limit: page, NoTotal: true,
 	}, func(id string) bool {
-		return r.put(ctx, &item{job: id, recover: true, quiet: true})
+		return r.put(ctx, &item{job: id, recover: true})
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/workflows"
-	"github.com/heddlehq/heddle/workflows/jsonquery"
 	"github.com/heddlehq/heddle/workflows/transformation"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -100,17 +99,7 @@ func (w *world) element(e *engine.Effect) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	out, err := t.Run(value.Object("currentValue", e.Current), transformation.Options{
-		Query: jsonquery.Select, Now: time.UnixMilli(w.now).UTC(),
-	})
-	if err != nil {
-		return value.Absent, err
-	}
-	// A transformation with one outgoing object gives the variables themselves.
-	if out.Len() == 1 && out.At(0).IsObject() {
-		out = out.At(0)
-	}
-	return out, nil
+	return t.Element(e.Current, transformation.Options{Now: time.UnixMilli(w.now).UTC()})
 }
 
 // notify brings a child job's end to its parent.

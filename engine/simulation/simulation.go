@@ -142,7 +142,7 @@ func (o Options) withDefaults() Options {
 // warnings, variables}, and "waiting" when the job has not ended.
 func (r Result) Document() value.Value {
 	job := value.Object(
-		"status", value.String(string(Shown(r.Job.Status))),
+		"status", value.String(string(r.Job.Status.Shown())),
 		"error", records(r.Job.Errors),
 		"warnings", records(r.Job.Warnings),
 		"variables", r.Job.Variables,
@@ -164,15 +164,6 @@ func (r Result) Document() value.Value {
 		job = job.With("waiting", value.Array(list...))
 	}
 	return job
-}
-
-// Shown is a job's status as people are shown it: a canceled job whose last tasks still
-// finish is canceled.
-func Shown(s engine.Status) engine.Status {
-	if s == engine.Canceling {
-		return engine.Canceled
-	}
-	return s
 }
 
 func records(rs []engine.Record) value.Value {

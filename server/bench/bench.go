@@ -19,8 +19,8 @@ import (
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
-	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/system"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -134,7 +134,7 @@ func measure(ctx context.Context, s *system.System, o Options) (Report, error) {
 	began := time.Now()
 	for i := range o.N {
 		g.Go(func() error {
-			id := runner.NewID()
+			id := library.NewID()
 			var end chan string
 			if o.Workload != "start" {
 				end = e.expect(id)
@@ -187,12 +187,6 @@ func peakMemory() float64 {
 		}
 	}
 	return 0
-}
-
-// Count tells how many jobs a store has in a status.
-func Count(ctx context.Context, s store.Store, status engine.Status) (int, error) {
-	page, err := s.Find(ctx, store.Jobs, store.Query{Where: store.Where("status", store.Eq, string(status)), Limit: 1})
-	return page.Total, err
 }
 
 type graph struct {

@@ -113,15 +113,5 @@ func (c *console) realEnd(job *engine.Job, f runFlags) error {
 			fmt.Fprintf(c.out, "  warning: %s: %s\n", w.Task, engine.Text(w.Message))
 		}
 	}
-	switch {
-	case job.Status == engine.Complete && len(job.Warnings) == 0:
-		return nil
-	case job.Status == engine.Complete:
-		return exit(exitWarnings)
-	case job.Status == engine.Errored:
-		return exit(exitError)
-	case job.Status == engine.Canceled:
-		return exit(exitCanceled)
-	}
-	return exit(exitBlocked)
+	return ended(job)
 }

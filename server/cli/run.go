@@ -287,7 +287,7 @@ func (c *console) create(file string) (io.Writer, func() error, error) {
 
 // summary says how the job ended.
 func (c *console) summary(r simulation.Result) {
-	status := string(simulation.Shown(r.Job.Status))
+	status := string(r.Job.Status.Shown())
 	switch {
 	case len(r.Waiting) > 0 && r.Job.Status == engine.Running:
 		status = "waiting"

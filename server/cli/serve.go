@@ -82,8 +82,7 @@ func (f *serveFlags) networks() (out []netip.Prefix, err error) {
 }
 
 // check finds every problem of the configuration.
-func (f *serveFlags) check() (slog.Level, error) {
-	var level slog.Level
+func (f *serveFlags) check() (level slog.Level, allow []netip.Prefix, err error) {
 	var wrong []error
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
 		wrong = append(wrong, fmt.Errorf("--log-level %q must be debug, info, warn or error", f.logLevel))
@@ -97,26 +96,22 @@ func (f *serveFlags) check() (slog.Level, error) {
 	} else if ip := net.ParseIP(host); f.cert == "" && !f.insecure && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		wrong = append(wrong, fmt.Errorf("--listen %s is not loopback: give --tls-cert and --tls-key, or --insecure-http behind a proxy that does TLS", f.listen))
 	}
-	if _, err := f.networks(); err != nil {
+	if allow, err = f.networks(); err != nil {
 		wrong = append(wrong, err)
 	}
 	if f.data == "" {
 		wrong = append(wrong, errors.New("--data-dir must name a folder"))
 	}
-	return level, errors.Join(wrong...)
+	return level, allow, errors.Join(wrong...)
 }
 
 func (c *console) serve(ctx context.Context, f serveFlags) error {
 	began := time.Now()
-	level, err := f.check()
+	level, allow, err := f.check()
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
-	allow, err := f.networks()
-	if err != nil {
-		return err
-	}
 	s, err := system.Open(ctx, system.Config{Data: f.data, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log})
 	if err != nil {
 		return err

@@ -104,6 +104,18 @@ func (v Value) Any() any {
 	return nil
 }
 
+// OfBody is what a message body holds: the JSON it is, null when it is empty, and its text
+// otherwise.
+func OfBody(data []byte) Value {
+	if len(data) == 0 {
+		return Null
+	}
+	if v, err := ParseLast(data); err == nil {
+		return v
+	}
+	return String(string(data))
+}
+
 // Decode fills the Go value that ptr points to, by the rules of encoding/json.
 func (v Value) Decode(ptr any) error { return json.Unmarshal(v.AppendJSON(nil), ptr) }
 
