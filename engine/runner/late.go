@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/heddlehq/heddle/engine"
@@ -37,14 +38,18 @@ func (s *shard) flush(ctx context.Context) {
 	var ids []string
 	for id, l := range s.late {
 		if now.Sub(l.since) >= lateAfter {
-			write := TaskWrite(l.machine, l.job, l.run)
-			write.Expect = store.New // what another server stored of it is newer
-			batches = append(batches, store.Batch{write})
 			ids = append(ids, id)
 		}
 	}
-	if len(batches) == 0 {
+	if len(ids) == 0 {
 		return
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		l := s.late[id]
+		write := TaskWrite(l.machine, l.job, l.run)
+		write.Expect = store.New // what another server stored of it is newer
+		batches = append(batches, store.Batch{write})
 	}
 	for i, err := range s.r.Store.Commit(ctx, batches...) {
 		if err != nil && !errors.Is(err, store.ErrConflict) {

@@ -139,11 +139,18 @@ func (t *turn) giveBack() {
 			it.delivery.Term(t.failed.Error())
 		case it.delivery != nil:
 			it.delivery.Nak(50 * time.Millisecond)
-		case it.reply == nil && it.tries < maxTries:
-			it.tries++
-			t.shard.own.push(it)
+		case it.reply == nil:
+			t.shard.later(it)
 		}
 	}
+}
+
+// later takes an item of the runner's own again. No message would bring it back, so it is
+// tried until the store answers, more slowly each time.
+func (s *shard) later(it *item) {
+	wait := min(10*time.Millisecond<<min(it.tries, 10), 5*time.Second)
+	it.tries++
+	s.r.timers.again(it, s.r.Now().Add(wait).UnixMilli())
 }
 
 // settled does what follows a turn whose messages are safe: children are started, signals
@@ -172,16 +179,17 @@ func (t *turn) settled(ctx context.Context) {
 		t.shard.own.push(&item{job: t.id, recover: true})
 	}
 	for _, it := range t.items {
-		if it.delivery == nil {
-			continue
-		}
 		err := t.errs[it]
 		switch {
+		case it.reply != nil: // was told by answer
 		case err == nil, errors.Is(err, engine.ErrStale), errors.Is(err, ErrNotFound):
-			it.delivery.Ack()
+			it.ack()
 		case isRefusal(err):
 			r.Log.Info("event refused", "job", t.id, "task", it.event.Task, "type", it.event.Type, "err", err)
-			it.delivery.Ack()
+			it.ack()
+		case it.delivery == nil:
+			r.Log.Warn("work of the engine's own is taken again", "job", t.id, "type", it.event.Type, "err", err)
+			t.shard.later(it)
 		case it.delivery.Deliveries() >= maxTries:
 			r.Log.Error("event given up", "job", t.id, "task", it.event.Task, "type", it.event.Type, "err", err)
 			it.delivery.Term(err.Error())
@@ -230,7 +238,12 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 			Type: engine.ChildFinished, Task: e.Parent.Task, Iteration: e.Parent.Iteration, Element: e.Parent.Element,
 			Child: t.id, Status: e.Status, Variables: e.Variables,
 		}
-		return r.eventMessage(e.Parent.Job, e.Key, &ev), true
+		m := r.eventMessage(e.Parent.Job, e.Key, &ev)
+		if len(m.Data) > maxNews {
+			ev.Variables = value.Absent // the parent's server reads them from the store
+			m = r.eventMessage(e.Parent.Job, e.Key, &ev)
+		}
+		return m, true
 	case engine.Announce:
 		data := value.Object(
 			"type", value.String(e.Topic), "source", value.String(EngineSource), "topic", value.String(e.Topic), "instance", value.String("WorkFlowEngine"),
@@ -244,6 +257,10 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 
 // EngineSource is the source of the platform events that tell about jobs.
 const EngineSource = "@itential/app-workflow_engine"
+
+// maxNews is how large the message of a job to its parent may be, in bytes. A longer one
+// leaves the variables out.
+const maxNews = 128 << 10
 
 func (r *Runner) eventMessage(job, key string, ev *engine.Event) bus.Message {
 	data := append([]byte(`{"v":1,"job":`), value.String(job).String()...)

@@ -136,13 +136,16 @@ func (r *Runner) put(ctx context.Context, it *item) bool {
 	}
 }
 
-// ring lets a job look at its timers.
+// ring lets a job look at its timers, or take again what failed for the moment.
 func (r *Runner) ring(ctx context.Context, d dueJob) {
-	it := &item{job: d.job, recover: d.recover}
-	if !d.recover {
-		it.event.Type = engine.TimersDue
+	switch {
+	case d.item != nil:
+		r.shard(d.job).own.push(d.item)
+	case d.recover:
+		r.put(ctx, &item{job: d.job, recover: true})
+	default:
+		r.put(ctx, &item{job: d.job, event: engine.Event{Type: engine.TimersDue}})
 	}
-	r.put(ctx, it)
 }
 
 // State is a job as it is stored, with the machine that knows its workflow.

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -34,6 +35,13 @@ type answer struct {
 func (it *item) answer(s State, err error) {
 	if it.reply != nil {
 		it.reply <- answer{s, err}
+	}
+}
+
+// ack ends an item: if it came from the bus, it will not come again.
+func (it *item) ack() {
+	if it.delivery != nil {
+		it.delivery.Ack()
 	}
 }
 
@@ -226,10 +234,10 @@ func (s *shard) evict() {
 			delete(s.cache, id)
 		}
 	}
-	for id := range s.cache {
-		if len(s.cache) <= s.r.Cached {
-			return
-		}
+	if len(s.cache) <= s.r.Cached {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.cache))[:len(s.cache)-s.r.Cached] {
 		delete(s.cache, id)
 	}
 }

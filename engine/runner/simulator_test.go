@@ -62,6 +62,7 @@ type sim struct {
 	faulty  bool
 	started []string
 	held    []func() // answers of workers that are still on their way
+	drawn   int      // faults considered so far
 }
 
 // server is a runner whose goroutines the simulator plays itself.
@@ -73,7 +74,8 @@ type server struct {
 	epoch  string
 }
 
-func simulate(t *testing.T, seed uint64) {
+// simulate plays a seed and returns what came of it.
+func simulate(t *testing.T, seed uint64) string {
 	t.Helper()
 	s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), faulty: true}
 	defer func() {
@@ -91,11 +93,29 @@ func simulate(t *testing.T, seed uint64) {
 	s.faulty = false
 	s.finish()
 	s.check()
+	return fmt.Sprintf("%s%d faults considered, ended at %s, next draw %d", s.describe(), s.drawn, s.now, s.rng.Uint64())
+}
+
+// TestSimulator_replays checks that a seed decides everything: what cannot be replayed cannot
+// be mended.
+func TestSimulator_replays(t *testing.T) {
+	for seed := uint64(1); seed <= 30; seed++ {
+		first, second := simulate(t, seed), simulate(t, seed)
+		if first != second {
+			t.Errorf("seed %d went two ways:\n%s\nand\n%s", seed, first, second)
+		}
+	}
 }
 
 func (s *sim) clock() time.Time { return s.now }
 
-func (s *sim) chance(n int) bool { return s.faulty && s.rng.IntN(n) == 0 }
+func (s *sim) chance(n int) bool {
+	if !s.faulty {
+		return false
+	}
+	s.drawn++
+	return s.rng.IntN(n) == 0
+}
 
 func (s *sim) build() {
 	broken := errors.New("the store stumbles")

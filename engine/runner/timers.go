@@ -19,6 +19,7 @@ type dueJob struct {
 	job     string
 	due     int64 // milliseconds since 1970
 	recover bool  // issue its orders again instead of ringing
+	item    *item // do this again instead of ringing
 }
 
 func newTimers() *timers { return &timers{earlier: make(chan struct{}, 1)} }
@@ -26,7 +27,10 @@ func newTimers() *timers { return &timers{earlier: make(chan struct{}, 1)} }
 func (t *timers) set(job string, due int64) { t.add(dueJob{job: job, due: due}) }
 
 // recover lets the job's orders be issued again at a time.
-func (t *timers) recover(job string, due int64) { t.add(dueJob{job, due, true}) }
+func (t *timers) recover(job string, due int64) { t.add(dueJob{job: job, due: due, recover: true}) }
+
+// again lets an item be taken again at a time.
+func (t *timers) again(it *item, due int64) { t.add(dueJob{job: it.job, due: due, item: it}) }
 
 func (t *timers) add(d dueJob) {
 	t.mu.Lock()

@@ -148,8 +148,14 @@ func (t *turn) step(ctx context.Context, ev engine.Event) error {
 	if ev.At == 0 {
 		ev.At = t.shard.r.Now().UnixMilli()
 	}
-	ev.Outcome = t.fitting(ev.Outcome)
-	effects, err := t.apply(ev)
+	if ev.Type == engine.ChildFinished && ev.Status.Final() && ev.Variables.IsAbsent() {
+		child, err := t.shard.r.Job(ctx, ev.Child)
+		if err != nil {
+			return err
+		}
+		ev.Variables = child.Job.Variables
+	}
+	effects, err := t.apply(t.fitting(ev))
 	if err != nil {
 		return err
 	}
@@ -187,10 +193,9 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 				continue
 			}
 			now := t.shard.r.Now()
-			outcome := t.fitting(t.run(ctx, task, e))
-			more, err := t.apply(engine.Event{
-				Type: engine.TaskFinished, At: now.UnixMilli(), Task: e.Task, Iteration: e.Iteration, Outcome: outcome,
-			})
+			more, err := t.apply(t.fitting(engine.Event{
+				Type: engine.TaskFinished, At: now.UnixMilli(), Task: e.Task, Iteration: e.Iteration, Outcome: t.run(ctx, task, e),
+			}))
 			if err == nil {
 				queue = append(queue, more...)
 			}
@@ -203,20 +208,28 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 // maxTight is how large an outcome may be, in bytes, once the job has become too large.
 const maxTight = 128 << 10
 
-// fitting is the outcome, or an error in its place when it is what makes the job too large to
-// be stored.
-func (t *turn) fitting(o engine.Outcome) engine.Outcome {
+// fitting is the event, or one that tells of an error in its place when what it brings makes
+// the job too large to be stored.
+func (t *turn) fitting(ev engine.Event) engine.Event {
 	if !t.tight {
-		return o
+		return ev
 	}
-	size := len(o.Outgoing.AppendJSON(nil)) + len(o.Error.AppendJSON(nil))
-	for _, w := range o.Writes {
+	size := len(ev.Outcome.Outgoing.AppendJSON(nil)) + len(ev.Outcome.Error.AppendJSON(nil)) + len(ev.Variables.AppendJSON(nil))
+	for _, w := range ev.Outcome.Writes {
 		size += len(w.Value.AppendJSON(nil))
 	}
 	if size <= maxTight {
-		return o
+		return ev
 	}
-	return engine.Fail(engine.ClassLimit, fmt.Sprintf("the outputs have %d bytes, with which the job would be larger than the %d bytes a job may have", size, store.MaxBody))
+	switch ev.Type {
+	case engine.ChildFinished:
+		ev.Type, ev.Status, ev.Variables = engine.ChildRefused, "", value.Absent
+	case engine.TaskFinished, engine.TaskCompleted:
+	default:
+		return ev
+	}
+	ev.Outcome = engine.Fail(engine.ClassLimit, fmt.Sprintf("the outputs have %d bytes, with which the job would be larger than the %d bytes a job may have", size, store.MaxBody))
+	return ev
 }
 
 // picture keeps the latest state of an iteration for storing.
