@@ -232,6 +232,7 @@ type Run struct {
 func IterationID(job, task string, n int) string {
 	sum := sha256.Sum256([]byte("iteration\x00" + job + "\x00" + task + "\x00" + strconv.Itoa(n)))
 	u := sum[:16]
+	beside(job, u)
 	u[6] = u[6]&0x0f | 0x80 // version 8: custom
 	u[8] = u[8]&0x3f | 0x80
 	var text [36]byte
@@ -248,7 +249,18 @@ func IterationID(job, task string, n int) string {
 // ChildID is the id of the child job for an element of a task's iteration.
 func ChildID(job, task string, iteration, element int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "child\x00%s\x00%s\x00%d\x00%d", job, task, iteration, element))
+	beside(job, sum[:])
 	return hex.EncodeToString(sum[:12])
+}
+
+// beside lets an id that derives from a job's begin with when that job was made and the end
+// of its count. What is written together then lies together in the store, in which the
+// identifiers of busy jobs would else be all over the place.
+func beside(job string, id []byte) {
+	if b, err := hex.DecodeString(job); err == nil && len(b) == 12 {
+		copy(id, b[:4])
+		copy(id[4:], b[10:])
+	}
 }
 
 // Partition is the partition, from 0 to n-1, that a job's events go to.

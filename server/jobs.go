@@ -177,7 +177,7 @@ func jobHistory(c *call) (value.Value, error) {
 	if q.Limit > 0 {
 		turns = append(turns, store.Where("seq", store.Lte, int64(q.Skip+q.Limit)))
 	}
-	found, err := c.Store.Find(c.Request().Context(), store.History, store.Query{Where: turns, Sort: []store.Order{{Field: "seq"}}, NoTotal: true})
+	found, err := c.Store.Find(c.Request().Context(), store.History, store.Query{Where: turns, Sort: []store.Order{{Field: store.ID}}, NoTotal: true})
 	if err != nil {
 		return value.Absent, err
 	}

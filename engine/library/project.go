@@ -2,8 +2,6 @@ package library
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -252,11 +250,4 @@ func (l *Library) removal(ctx context.Context, project string) (store.Batch, err
 		}
 	}
 	return batch, nil
-}
-
-// NewID makes a random id of the form that jobs and projects have: 24 hexadecimal digits.
-func NewID() string {
-	var b [12]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
 }

@@ -53,6 +53,9 @@ type Collection struct {
 	// Every write pays for each, so it holds only what lists really use.
 	// Unique fields and `_id` need no mention.
 	Indexes []Index
+	// Inline says that bodies are small and written once, so that a driver may
+	// keep them beside the fields. Filters that no index serves read them, too.
+	Inline bool
 
 	byName map[string]Field
 }
@@ -65,6 +68,10 @@ type Field struct {
 	// Unique refuses a second document with the same value. Missing values
 	// never clash. Not for Texts.
 	Unique bool
+	// Prefix says that every identifier begins with this field's value and a
+	// slash. A search for the value then goes by identifier and needs no index.
+	// Text only; whoever writes keeps the promise.
+	Prefix bool
 	// From computes the value from the document where it is not simply the
 	// member called Name.
 	From func(doc value.Value) any

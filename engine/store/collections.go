@@ -5,6 +5,7 @@ import "github.com/heddlehq/heddle/workflows/value"
 // Names of the collections Heddle keeps.
 const (
 	Accounts         = "accounts"
+	Audit            = "audit"
 	Automations      = "automations"
 	CommandTemplates = "command_templates"
 	Forms            = "forms"
@@ -35,6 +36,18 @@ var Collections = []Collection{
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
 		},
+	},
+	{
+		Name: Audit, // who did what, one document an entry; the identifier is the padded number
+		Fields: []Field{
+			{Name: "seq", Type: Number},
+			{Name: "at", Type: Time},
+			{Name: "who", Type: Text},
+			{Name: "action", Type: Text},
+			{Name: "target", Type: Text},
+			{Name: "outcome", Type: Text},
+		},
+		Indexes: []Index{By("at"), By("who"), By("target")},
 	},
 	{
 		Name: Automations,
@@ -74,13 +87,13 @@ var Collections = []Collection{
 		},
 	},
 	{
-		Name: History, // what happened to each job, one document an event
+		Name: History, // what happened to each job, one document a turn
 		Fields: []Field{
-			{Name: "job", Type: Text},
+			{Name: "job", Type: Text, Prefix: true},
 			{Name: "seq", Type: Number},
 			{Name: "at", Type: Time},
 		},
-		Indexes: []Index{By("job", "seq")},
+		Inline: true,
 	},
 	{
 		Name: Jobs,
@@ -183,7 +196,6 @@ var Collections = []Collection{
 		},
 		Indexes: []Index{
 			By("job._id"),
-			By("job.root"),
 			By("type", "status"),
 			By("metrics.start_time"),
 			Sparsely("listens"),

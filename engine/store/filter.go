@@ -153,7 +153,11 @@ func (k *checker) compare(p Compare) (Filter, error) {
 	case op == Contains:
 		v = Fold(v.(string))
 	}
-	return negate(p.Op == Ne, Compare{f.Name, op, v}), nil
+	out := Filter(Compare{f.Name, op, v})
+	if f.Prefix && op == Eq {
+		out = And{out, Compare{ID, StartsWith, v.(string) + "/"}}
+	}
+	return negate(p.Op == Ne, out), nil
 }
 
 func negate(yes bool, f Filter) Filter {

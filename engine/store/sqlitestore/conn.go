@@ -60,17 +60,34 @@ func (c *conn) prepare(query string, args []any) (driver.Stmt, error) {
 	return s, nil
 }
 
-// exec runs a statement and returns the row identifier it inserted last.
+// exec runs a statement and returns how many rows it changed.
 func (c *conn) exec(query string, args ...any) (int64, error) {
-	s, err := c.prepare(query, args)
+	r, err := c.run(query, args)
 	if err != nil {
 		return 0, err
 	}
-	r, err := s.(driver.StmtExecContext).ExecContext(context.Background(), c.args)
+	return r.RowsAffected()
+}
+
+// insert runs a statement that inserts a row or none, and returns its number,
+// 0 for none.
+func (c *conn) insert(query string, args []any) (int64, error) {
+	r, err := c.run(query, args)
 	if err != nil {
+		return 0, err
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
 		return 0, err
 	}
 	return r.LastInsertId()
+}
+
+func (c *conn) run(query string, args []any) (driver.Result, error) {
+	s, err := c.prepare(query, args)
+	if err != nil {
+		return nil, err
+	}
+	return s.(driver.StmtExecContext).ExecContext(context.Background(), c.args)
 }
 
 // each calls f with every row of a query. The row is reused; f must not run

@@ -12,7 +12,7 @@ import (
 
 // format numbers the layout of the file. A later layout raises it and brings
 // older files up to it.
-const format = 1
+const format = 2
 
 // migrate brings the file's tables, columns and indexes up to the
 // declarations, all or nothing, and computes new columns from the bodies.
@@ -54,13 +54,8 @@ func migrate(c *conn, tables []*table) (err error) {
 }
 
 func (t *table) migrate(c *conn) error {
-	for _, q := range []string{
-		"CREATE TABLE IF NOT EXISTS " + t.name + " (_row INTEGER PRIMARY KEY, _id TEXT NOT NULL UNIQUE, _revision INTEGER NOT NULL, _hot INTEGER NOT NULL)",
-		"CREATE TABLE IF NOT EXISTS " + t.bodies + " (_row INTEGER PRIMARY KEY, body BLOB NOT NULL)",
-	} {
-		if _, err := c.exec(q); err != nil {
-			return err
-		}
+	if err := t.create(c); err != nil {
+		return err
 	}
 	if _, err := c.exec(`INSERT INTO "heddle:counts" VALUES (?, 0) ON CONFLICT DO NOTHING`, t.Name); err != nil {
 		return err
@@ -79,6 +74,37 @@ func (t *table) migrate(c *conn) error {
 		return err
 	}
 	return t.addIndexes(c)
+}
+
+// create makes the table and the one of its bodies, and moves the bodies of an
+// older file to where they belong.
+func (t *table) create(c *conn) error {
+	apart := quote(t.Name + ":body")
+	body := ""
+	if t.Inline {
+		body = ", body BLOB"
+	}
+	if _, err := c.exec("CREATE TABLE IF NOT EXISTS " + t.name + " (_row INTEGER PRIMARY KEY, _id TEXT NOT NULL UNIQUE, _revision INTEGER NOT NULL, _hot INTEGER NOT NULL" + body + ")"); err != nil {
+		return err
+	}
+	if !t.Inline {
+		_, err := c.exec("CREATE TABLE IF NOT EXISTS " + apart + " (_row INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+		return err
+	}
+	found, err := c.texts("SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?", t.Name+":body")
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	for _, q := range []string{
+		"ALTER TABLE " + t.name + " ADD COLUMN body BLOB",
+		"UPDATE " + t.name + " SET body = (SELECT b.body FROM " + apart + " b WHERE b._row = " + t.name + "._row)",
+		"DROP TABLE " + apart,
+	} {
+		if _, err := c.exec(q); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // indexes returns the declared indexes as statements by name. The name says

@@ -14,7 +14,8 @@ import (
 
 // table is a collection in SQL. The searchable columns and the bodies are two
 // tables with the same row numbers, so that filters and counts read small
-// dense rows; a Texts field with an index has a third one, by element.
+// dense rows, unless the collection is inline: then the body is one more
+// column. A Texts field with an index has a table of its own, by element.
 //
 // A field is hot when an index holds it. The column _hot fingerprints the hot
 // values, which tells a write whether it may leave all indexes alone.
@@ -27,9 +28,11 @@ type table struct {
 	name, bodies string // quoted
 
 	guard, get                         string
-	insert, insertBody                 string
+	insert, insertBody                 string // insertBody is empty where it is inline
 	updateAll, updateCold, updateBody  string
-	deleteRow, deleteBody, fetchBodies string
+	deleteRow, deleteBody, fetchBodies string // deleteBody is empty where it is inline
+
+	updates map[string]string // by the columns that change
 }
 
 type setAt struct {
@@ -43,8 +46,11 @@ type uniqAt struct {
 }
 
 func newTable(c *store.Collection) *table {
-	t := &table{Collection: c, hot: make([]bool, len(c.Fields))}
+	t := &table{Collection: c, hot: make([]bool, len(c.Fields)), updates: map[string]string{}}
 	t.name, t.bodies = quote(c.Name), quote(c.Name+":body")
+	if c.Inline {
+		t.bodies = t.name
+	}
 	for i, f := range c.Fields {
 		t.hot[i] = f.Unique || slices.ContainsFunc(c.Indexes, func(x store.Index) bool {
 			return slices.Contains(x.Fields, f.Name)
@@ -80,7 +86,7 @@ func (t *table) statements() {
 	marks := strings.Repeat(", ?", len(t.Fields))
 	t.guard = "SELECT _row, _revision, _hot FROM " + t.name + " WHERE _id = ?"
 	t.get = "SELECT _revision, body FROM " + t.name + " JOIN " + t.bodies + " USING (_row) WHERE _id = ?"
-	t.insert = "INSERT INTO " + t.name + "(_id, _revision, _hot" + columns + ") VALUES (?, ?, ?" + marks + ")"
+	t.insert = "INSERT INTO " + t.name + "(_id, _revision, _hot" + columns + ") VALUES (?, ?, ?" + marks + ") ON CONFLICT (_id) DO NOTHING"
 	t.insertBody = "INSERT INTO " + t.bodies + "(_row, body) VALUES (?, ?)"
 	t.updateAll = "UPDATE " + t.name + " SET _revision = ?, _hot = ?" + all + " WHERE _row = ?"
 	t.updateCold = "UPDATE " + t.name + " SET _revision = ?" + cold + " WHERE _row = ?"
@@ -88,6 +94,32 @@ func (t *table) statements() {
 	t.deleteRow = "DELETE FROM " + t.name + " WHERE _row = ?"
 	t.deleteBody = "DELETE FROM " + t.bodies + " WHERE _row = ?"
 	t.fetchBodies = "SELECT _row, body FROM " + t.bodies + " WHERE _row IN "
+	if t.Inline {
+		t.get = "SELECT _revision, body FROM " + t.name + " WHERE _id = ?"
+		t.insert = "INSERT INTO " + t.name + "(_id, _revision, _hot" + columns + ", body) VALUES (?, ?, ?" + marks + ", ?) ON CONFLICT (_id) DO NOTHING"
+		t.insertBody, t.deleteBody = "", ""
+	}
+}
+
+// changing returns the statement that brings the fields named by the mask, a
+// byte a field, up to date, or nothing when there are too many of them. The
+// columns it leaves out keep their indexes as they are.
+func (t *table) changing(mask []byte) string {
+	if q, ok := t.updates[string(mask)]; ok {
+		return q
+	}
+	if len(t.updates) >= 100 {
+		return ""
+	}
+	q := "UPDATE " + t.name + " SET _revision = ?, _hot = ?"
+	for i, changed := range mask {
+		if changed != 0 {
+			q += ", " + quote(t.Fields[i].Name) + " = ?"
+		}
+	}
+	q += " WHERE _row = ?"
+	t.updates[string(mask)] = q
+	return q
 }
 
 // fingerprint digests the hot values and which fields they belong to.

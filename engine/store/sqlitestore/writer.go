@@ -26,6 +26,9 @@ type writer struct {
 	tables map[string]*table
 	broken error            // after a failed sync nothing can be promised any more
 	counts map[string]int64 // documents added per collection in this transaction
+	known  map[key]found    // what guards would find, of documents written lately
+	args   []any            // reused from call to call
+	mask   []byte           // likewise
 
 	mu     sync.Mutex
 	queue  []*request
@@ -50,7 +53,7 @@ type batch struct {
 
 func newWriter(c *conn, tables map[string]*table) *writer {
 	w := &writer{
-		conn: c, tables: tables, counts: map[string]int64{},
+		conn: c, tables: tables, counts: map[string]int64{}, known: map[key]found{},
 		wake: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 	go w.run()
@@ -174,9 +177,23 @@ func (w *writer) store(bs []*batch) {
 	}
 }
 
+// errAgain says that a guard did not hold after its batch had changed something.
+var errAgain = errors.New("guards must be looked at first")
+
 // transaction stores the batches and sets the results of those that meet a
 // conflict. On error nothing is stored and the results mean nothing.
-func (w *writer) transaction(bs []*batch) (err error) {
+//
+// Guards nearly always hold, so the writes at first carry them along; only a
+// transaction in which that went wrong asks all guards before it writes.
+func (w *writer) transaction(bs []*batch) error {
+	err := w.attempt(bs, w.quick)
+	if errors.Is(err, errAgain) {
+		err = w.attempt(bs, w.batch)
+	}
+	return err
+}
+
+func (w *writer) attempt(bs []*batch, store func(*batch) error) (err error) {
 	if w.broken != nil {
 		return w.broken
 	}
@@ -189,12 +206,13 @@ func (w *writer) transaction(bs []*batch) (err error) {
 	}
 	defer func() {
 		if err != nil {
+			clear(w.known)
 			_, _ = w.conn.exec("ROLLBACK") // some errors have rolled back already
 		}
 	}()
 	for _, b := range bs {
-		err := w.batch(b)
-		if errors.Is(err, store.ErrConflict) {
+		err := store(b)
+		if isConflict(err) {
 			b.result = err
 		} else if err != nil {
 			return err
@@ -217,11 +235,76 @@ func (w *writer) transaction(bs []*batch) (err error) {
 	return nil
 }
 
-// found is what a guard saw: row 0 when there is no document.
-type found struct{ row, revision, hot int64 }
+func isConflict(err error) bool { return errors.Is(err, store.ErrConflict) }
 
-// batch applies one batch within the transaction. On a conflict it has
-// changed nothing.
+type key struct {
+	table *table
+	id    string
+}
+
+// found is what a guard saw: row 0 when there is no document. The values of
+// the fields are known only of documents that this writer has written.
+type found struct {
+	row, revision, hot int64
+	index              []any
+}
+
+// maxKnown bounds the memory for guards.
+const maxKnown = 16 << 10
+
+// remember keeps what the next guard of a document would find.
+func (w *writer) remember(t *table, id string, f found) {
+	if len(w.known) >= maxKnown {
+		clear(w.known)
+	}
+	w.known[key{t, id}] = f
+}
+
+// quick applies one batch within the transaction, each guard as part of its
+// write. On a conflict it has changed nothing; errAgain says it has.
+func (w *writer) quick(b *batch) error {
+	for _, wr := range b.writes {
+		if wr.Body == nil || len(w.tables[wr.Collection].unique) > 0 {
+			return w.batch(b)
+		}
+	}
+	if !w.independent(b) {
+		return w.batch(b)
+	}
+	for i := range b.writes {
+		err := w.guarded(b, i)
+		if i > 0 && isConflict(err) {
+			return errAgain
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guarded makes write i if its guard holds.
+func (w *writer) guarded(b *batch, i int) error {
+	wr, index := b.writes[i], b.index[i]
+	t := w.tables[wr.Collection]
+	g, ok := w.known[key{t, wr.ID}]
+	if wr.Expect <= 0 && !ok {
+		done, err := w.insert(t, wr, index)
+		if done || err != nil {
+			return err
+		}
+	}
+	if !ok || wr.Expect >= 0 && wr.Expect != g.revision {
+		var err error
+		if g, err = w.check(b, i); err != nil {
+			return err
+		}
+	}
+	return w.apply(b, i, g)
+}
+
+// batch applies one batch within the transaction, after it has asked all
+// guards. On a conflict it has changed nothing.
 func (w *writer) batch(b *batch) error {
 	if !w.independent(b) {
 		return w.oneByOne(b)
@@ -269,7 +352,7 @@ func (w *writer) oneByOne(b *batch) error {
 	var conflict error
 	for i := range b.writes {
 		g, err := w.check(b, i)
-		if errors.Is(err, store.ErrConflict) {
+		if isConflict(err) {
 			conflict = err
 			break
 		}
@@ -282,6 +365,7 @@ func (w *writer) oneByOne(b *batch) error {
 	}
 	if conflict != nil {
 		w.counts = counts
+		clear(w.known)
 		if _, err := w.conn.exec("ROLLBACK TO batch"); err != nil {
 			return err
 		}
@@ -340,56 +424,102 @@ func (w *writer) apply(b *batch, i int, g found) error {
 	case wr.Body == nil && g.row == 0:
 		return nil
 	case wr.Body == nil:
-		return w.remove(t, g.row)
+		return w.remove(t, wr.ID, g.row)
 	case g.row == 0:
-		return w.insert(t, wr, index)
+		_, err := w.insert(t, wr, index)
+		return err
 	}
 	return w.update(t, wr, index, g)
 }
 
-func (w *writer) insert(t *table, wr store.Write, index []any) error {
-	args := make([]any, 0, 3+len(index))
-	args = append(args, wr.ID, int64(1), t.fingerprint(index))
+// insert stores a new document; done is false when there is one already.
+func (w *writer) insert(t *table, wr store.Write, index []any) (done bool, err error) {
+	hot := t.fingerprint(index)
+	args := append(w.args[:0], wr.ID, int64(1), hot)
 	for _, v := range index {
 		args = append(args, column(v))
 	}
-	row, err := w.conn.exec(t.insert, args...)
-	if err != nil {
-		return err
+	if t.Inline {
+		args = append(args, wr.Body)
+	}
+	w.args = args
+	row, err := w.conn.insert(t.insert, args)
+	if err != nil || row == 0 {
+		return false, err
 	}
 	w.counts[t.Name]++
 	for _, s := range t.sets {
 		set, _ := index[s.field].([]string) // nil is the empty set
 		if err := t.addElements(w.conn, s, row, set); err != nil {
-			return err
+			return false, err
 		}
 	}
+	if t.Inline {
+		return true, nil
+	}
+	if wr.Expect == store.New {
+		w.remember(t, wr.ID, found{row: row, revision: 1, hot: hot, index: index})
+	}
 	_, err = w.conn.exec(t.insertBody, row, wr.Body)
-	return err
+	return true, err
 }
 
 func (w *writer) update(t *table, wr store.Write, index []any, g found) error {
 	hot := t.fingerprint(index)
-	changed := hot != g.hot
-	args := make([]any, 0, 3+len(index))
-	args = append(args, g.revision+1)
-	query := t.updateCold
-	if changed {
+	if hot != g.hot {
 		if err := w.replaceSets(t, index, g.row); err != nil {
 			return err
 		}
+	}
+	query, args := w.updating(t, index, g, hot)
+	if _, err := w.conn.exec(query, args...); err != nil {
+		return err
+	}
+	w.remember(t, wr.ID, found{row: g.row, revision: g.revision + 1, hot: hot, index: index})
+	_, err := w.conn.exec(t.updateBody, wr.Body, g.row)
+	return err
+}
+
+// updating returns the statement that brings a row's fields up to date and its
+// arguments.
+func (w *writer) updating(t *table, index []any, g found, hot int64) (query string, args []any) {
+	args = append(w.args[:0], g.revision+1)
+	query = t.updateCold
+	mask := append(w.mask[:0], make([]byte, len(index))...)
+	if g.index != nil {
+		args = append(args, hot)
+	} else if hot != g.hot {
 		query, args = t.updateAll, append(args, hot)
 	}
 	for i, v := range index {
-		if changed || !t.hot[i] {
+		if g.index != nil && !equal(v, g.index[i]) || g.index == nil && (hot != g.hot || !t.hot[i]) {
+			mask[i] = 1
 			args = append(args, column(v))
 		}
 	}
-	if _, err := w.conn.exec(query, append(args, g.row)...); err != nil {
-		return err
+	if g.index != nil {
+		query = t.changing(mask)
 	}
-	_, err := w.conn.exec(t.updateBody, wr.Body, g.row)
-	return err
+	if query == "" {
+		query, args = t.updateAll, args[:2]
+		for _, v := range index {
+			args = append(args, column(v))
+		}
+	}
+	w.args, w.mask = append(args, g.row), mask
+	return query, w.args
+}
+
+// equal compares two normal values of a field.
+func equal(a, b any) bool {
+	if set, ok := a.([]string); ok {
+		other, ok := b.([]string)
+		return ok && slices.Equal(set, other)
+	}
+	if _, ok := b.([]string); ok {
+		return false
+	}
+	return a == b
 }
 
 // replaceSets brings the tables by element up to the new values of a row
@@ -431,7 +561,8 @@ func (w *writer) dropElements(s setAt, row int64, set []string) error {
 	return nil
 }
 
-func (w *writer) remove(t *table, row int64) error {
+func (w *writer) remove(t *table, id string, row int64) error {
+	delete(w.known, key{t, id})
 	for _, s := range t.sets {
 		old, err := w.elements(s, row)
 		if err != nil {
@@ -443,6 +574,9 @@ func (w *writer) remove(t *table, row int64) error {
 	}
 	w.counts[t.Name]--
 	for _, q := range []string{t.deleteRow, t.deleteBody} {
+		if q == "" {
+			continue
+		}
 		if _, err := w.conn.exec(q, row); err != nil {
 			return err
 		}

@@ -154,7 +154,7 @@ func TestFind_plans(t *testing.T) {
 		"children":       {store.Jobs, is("parent.job", store.Eq, "x"), "_id", `INDEX jobs:by:parent.job:sparse (parent.job=?)`},
 		"descendants":    {store.Jobs, is("ancestors", store.Eq, "x"), "_id", `jobs:set:ancestors`},
 		"due":            {store.Jobs, is("due", store.Lte, 1), `"due", _id`, `INDEX jobs:by:due:sparse (due<?)`},
-		"history":        {store.History, is("job", store.Eq, "x"), `"seq", _id`, `INDEX history:by:job,seq (job=?)`},
+		"history":        {store.History, is("job", store.Eq, "x"), "_id", `INDEX sqlite_autoindex_history_1 (_id>? AND _id<?)`},
 		"live":           {store.Jobs, is("live", store.Eq, true), "_id", `INDEX jobs:by:live:sparse (live=?)`},
 		"newest":         {store.Jobs, nil, `"metrics.start_time" DESC, _id DESC`, `SCAN jobs USING INDEX jobs:by:metrics.start_time`},
 		"of a status":    {store.Jobs, is("status", store.Eq, "error"), `"metrics.start_time" DESC, _id DESC`, `INDEX jobs:by:status,metrics.start_time (status=?)`},
