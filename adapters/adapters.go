@@ -51,31 +51,26 @@ type Order struct {
 
 // JSON is the message of the order.
 func (o *Order) JSON() []byte {
-	var m value.Members
-	text := func(key, s string) {
-		if s != "" {
-			m.Set(key, value.String(s))
-		}
-	}
-	m.Set("v", value.Int(Version))
-	text("key", o.Key)
-	text("job", o.Job)
-	text("workflow", o.Workflow)
-	text("task", o.Task)
-	m.Set("iteration", value.Int(int64(o.Iteration)))
-	m.Set("attempt", value.Int(int64(o.Attempt)))
-	text("app", o.App)
-	text("method", o.Method)
-	text("adapterId", o.AdapterID)
-	text("actor", o.Actor)
-	text("initiator", o.Initiator)
-	m.Set("incoming", o.Incoming)
-	if o.Deadline > 0 {
-		m.Set("deadline", value.Int(o.Deadline))
-	}
-	m.Set("leaseSeconds", value.Int(int64(o.LeaseSeconds)))
-	text("mode", o.Mode)
-	return m.Value().AppendJSON(nil)
+	w := value.Writer{Buf: make([]byte, 0, 1<<10)}
+	w.Open("", '{')
+	w.Int("v", Version)
+	w.OptText("key", o.Key)
+	w.OptText("job", o.Job)
+	w.OptText("workflow", o.Workflow)
+	w.OptText("task", o.Task)
+	w.Int("iteration", int64(o.Iteration))
+	w.Int("attempt", int64(o.Attempt))
+	w.OptText("app", o.App)
+	w.OptText("method", o.Method)
+	w.OptText("adapterId", o.AdapterID)
+	w.OptText("actor", o.Actor)
+	w.OptText("initiator", o.Initiator)
+	w.OptValue("incoming", o.Incoming)
+	w.OptInt("deadline", max(o.Deadline, 0))
+	w.Int("leaseSeconds", int64(o.LeaseSeconds))
+	w.OptText("mode", o.Mode)
+	w.Close('}')
+	return w.Buf
 }
 
 // ParseOrder reads the message of an order. What could be read is returned beside an error,
@@ -146,51 +141,51 @@ func (o *Order) Finished(r Result) []byte {
 	if r.Error.IsNothing() && (r.State == workflows.Failed || r.State == workflows.Blocked) {
 		r.Error = engine.Problem(engine.ClassInternal, "the worker did not say why")
 	}
-	var m value.Members
-	o.address(&m, "TaskFinished")
-	m.Set("finishState", value.String(string(r.State)))
-	m.Set("outgoing", r.Outgoing)
-	m.Set("error", r.Error)
-	m.Set("changes", r.Changes)
-	return m.Value().AppendJSON(nil)
+	return o.event("TaskFinished", func(w *value.Writer) {
+		w.Text("finishState", string(r.State))
+		w.OptValue("outgoing", r.Outgoing)
+		w.OptValue("error", r.Error)
+		w.OptValue("changes", r.Changes)
+	})
 }
 
 // Progressed is the event that tells how far the work is, from 0 to 100.
 func (o *Order) Progressed(worker string, percent float64, text string) []byte {
-	var m value.Members
-	o.address(&m, "TaskProgress")
-	m.Set("worker", value.String(worker))
-	m.Set("percent", value.Number(min(max(percent, 0), 100)))
-	m.Set("text", value.String(text))
-	return m.Value().AppendJSON(nil)
+	return o.event("TaskProgress", func(w *value.Writer) {
+		w.Text("worker", worker)
+		w.Value("percent", value.Number(min(max(percent, 0), 100)))
+		w.Text("text", text)
+	})
 }
 
 // Started is the event that tells who took the order.
 func (o *Order) Started(worker string) []byte {
-	var m value.Members
-	o.address(&m, "TaskStarted")
-	m.Set("worker", value.String(worker))
-	return m.Value().AppendJSON(nil)
+	return o.event("TaskStarted", func(w *value.Writer) { w.Text("worker", worker) })
 }
 
 // Logged is the event that carries a line people should see; level is debug, info, warn or error.
 func (o *Order) Logged(worker, level, text string, at time.Time, fields value.Value) []byte {
-	var m value.Members
-	o.address(&m, "TaskLog")
-	m.Set("worker", value.String(worker))
-	m.Set("level", value.String(level))
-	m.Set("text", value.String(text))
-	m.Set("at", value.Int(at.UnixMilli()))
-	m.Set("fields", fields)
-	return m.Value().AppendJSON(nil)
+	return o.event("TaskLog", func(w *value.Writer) {
+		w.Text("worker", worker)
+		w.Text("level", level)
+		w.Text("text", text)
+		w.Int("at", at.UnixMilli())
+		w.OptValue("fields", fields)
+	})
 }
 
-func (o *Order) address(m *value.Members, kind string) {
-	m.Set("v", value.Int(Version)).
-		Set("type", value.String(kind)).
-		Set("key", value.String(o.Key)).
-		Set("job", value.String(o.Job)).
-		Set("task", value.String(o.Task)).
-		Set("iteration", value.Int(int64(o.Iteration))).
-		Set("attempt", value.Int(int64(o.Attempt)))
+// event is a message about the order.
+func (o *Order) event(kind string, more func(*value.Writer)) []byte {
+	w := value.Writer{Buf: make([]byte, 0, 512)}
+	w.Open("", '{')
+	w.Int("v", Version)
+	w.Text("type", kind)
+	w.Text("key", o.Key)
+	w.Text("job", o.Job)
+	w.Text("task", o.Task)
+	w.Int("iteration", int64(o.Iteration))
+	w.Int("attempt", int64(o.Attempt))
+	more(&w)
+	w.Close('}')
+	return w.Buf
 }

@@ -13,214 +13,146 @@ import (
 // SchemaVersion is the version of the stored form of jobs and events.
 const SchemaVersion = 1
 
-// writer appends the members of a JSON object, leaving zero values out.
-type writer struct {
-	b    []byte
-	more bool
-}
+// writer appends stored forms.
+type writer struct{ value.Writer }
 
-func (w *writer) key(k string) {
-	if w.more {
-		w.b = append(w.b, ',')
-	}
-	w.more = true
-	w.b = append(w.b, '"')
-	w.b = append(w.b, k...)
-	w.b = append(w.b, '"', ':')
-}
+// write returns a writer that appends to dst.
+func write(dst []byte) *writer { return &writer{value.Writer{Buf: dst}} }
 
-func (w *writer) open(k string, bracket byte) {
-	if k != "" {
-		w.key(k)
-	} else if w.more {
-		w.b = append(w.b, ',')
-	}
-	w.b = append(w.b, bracket)
-	w.more = false
-}
-
-func (w *writer) close(bracket byte) {
-	w.b = append(w.b, bracket)
-	w.more = true
-}
-
-func (w *writer) text(k, s string) {
-	if s != "" {
-		w.key(k)
-		w.b = value.AppendString(w.b, s)
-	}
-}
-
-func (w *writer) int(k string, i int64) {
-	if i != 0 {
-		w.key(k)
-		w.b = strconv.AppendInt(w.b, i, 10)
-	}
-}
-
-func (w *writer) bool(k string, v bool) {
-	if v {
-		w.key(k)
-		w.b = append(w.b, "true"...)
-	}
-}
-
-func (w *writer) float(k string, f float64) {
-	if f != 0 {
-		w.value(k, value.Number(f))
-	}
-}
-
-func (w *writer) value(k string, v value.Value) {
-	if !v.IsAbsent() {
-		w.key(k)
-		w.b = v.AppendJSON(w.b)
-	}
-}
-
-func (w *writer) texts(k string, ss []string) {
-	if ss != nil {
-		w.value(k, value.Strings(ss...))
-	}
+// element begins an element of an array or a member with a key of its own.
+func (w *writer) element() []byte {
+	w.Comma()
+	return w.Buf
 }
 
 // Append appends the stored form of a job to dst.
 func (m *Machine) Append(dst []byte, j *Job) []byte {
-	w := &writer{b: append(dst, '{')}
-	w.int("v", SchemaVersion)
-	w.text("_id", j.ID)
-	w.text("revision", j.Revision)
-	w.text("name", j.Name)
-	w.text("description", j.Description)
-	w.text("type", j.Type)
-	w.text("status", string(j.Status))
-	w.int("seq", j.Seq)
-	w.value("variables", j.Variables)
+	w := write(dst)
+	w.Open("", '{')
+	w.OptInt("v", SchemaVersion)
+	w.OptText("_id", j.ID)
+	w.OptText("revision", j.Revision)
+	w.OptText("name", j.Name)
+	w.OptText("description", j.Description)
+	w.OptText("type", j.Type)
+	w.OptText("status", string(j.Status))
+	w.OptInt("seq", j.Seq)
+	w.OptValue("variables", j.Variables)
 	w.records("errors", j.Errors)
 	w.records("warnings", j.Warnings)
-	w.texts("groups", j.Groups)
-	w.texts("watchers", j.Watchers)
-	w.texts("ancestors", j.Ancestors)
+	w.OptTexts("groups", j.Groups)
+	w.OptTexts("watchers", j.Watchers)
+	w.OptTexts("ancestors", j.Ancestors)
 	w.parent("parent", j.Parent)
-	w.text("initiator", j.Initiator)
-	w.text("user", j.User)
-	w.int("startedAt", j.StartedAt)
-	w.int("endedAt", j.EndedAt)
-	w.int("updatedAt", j.UpdatedAt)
-	w.int("heldAt", j.HeldAt)
-	w.text("heldBy", j.HeldBy)
-	w.bool("breached", j.Breached)
-	w.bool("handling", j.Handling)
-	w.bool("handled", j.Handled)
-	w.int("reverts", int64(j.Reverts))
+	w.OptText("initiator", j.Initiator)
+	w.OptText("user", j.User)
+	w.OptInt("startedAt", j.StartedAt)
+	w.OptInt("endedAt", j.EndedAt)
+	w.OptInt("updatedAt", j.UpdatedAt)
+	w.OptInt("heldAt", j.HeldAt)
+	w.OptText("heldBy", j.HeldBy)
+	w.OptTrue("breached", j.Breached)
+	w.OptTrue("handling", j.Handling)
+	w.OptTrue("handled", j.Handled)
+	w.OptInt("reverts", int64(j.Reverts))
 	if len(j.Counters) > 0 {
-		w.open("counters", '{')
+		w.Open("counters", '{')
 		for _, c := range j.Counters {
-			w.b = append(value.AppendString(w.comma(), c.Name), ':')
-			w.b = strconv.AppendInt(w.b, c.N, 10)
+			w.Buf = append(value.AppendString(w.element(), c.Name), ':')
+			w.Buf = strconv.AppendInt(w.Buf, c.N, 10)
 		}
-		w.close('}')
+		w.Close('}')
 	}
 	if len(j.Timers) > 0 {
-		w.open("timers", '[')
+		w.Open("timers", '[')
 		for _, t := range j.Timers {
-			w.open("", '{')
-			w.text("kind", string(t.Kind))
-			w.text("task", t.Task)
-			w.int("iteration", int64(t.Iteration))
-			w.int("due", t.Due)
-			w.close('}')
+			w.Open("", '{')
+			w.OptText("kind", string(t.Kind))
+			w.OptText("task", t.Task)
+			w.OptInt("iteration", int64(t.Iteration))
+			w.OptInt("due", t.Due)
+			w.Close('}')
 		}
-		w.close(']')
+		w.Close(']')
 	}
 	if len(j.Held) > 0 {
-		w.open("held", '[')
+		w.Open("held", '[')
 		for _, i := range j.Held {
-			w.b = value.AppendString(w.comma(), m.places[i].task.ID)
+			w.Buf = value.AppendString(w.element(), m.places[i].task.ID)
 		}
-		w.close(']')
+		w.Close(']')
 	}
 	if len(j.Outbox) > 0 {
-		w.open("outbox", '[')
+		w.Open("outbox", '[')
 		for i := range j.Outbox {
-			w.open("", '{')
+			w.Open("", '{')
 			w.effect(&j.Outbox[i])
-			w.close('}')
+			w.Close('}')
 		}
-		w.close(']')
+		w.Close(']')
 	}
-	w.open("tasks", '{')
+	w.Open("tasks", '{')
 	for i, t := range j.Tasks {
 		if t.Status == TaskIdle && !t.Never && t.Iteration == 0 && !t.Skip {
 			continue
 		}
-		w.b = append(value.AppendString(w.comma(), m.places[i].task.ID), ':', '{')
-		w.more = false
+		w.OpenNamed(m.places[i].task.ID, '{')
 		w.task(t)
-		w.close('}')
+		w.Close('}')
 	}
-	w.close('}')
-	w.close('}')
-	return w.b
-}
-
-// comma starts an element of an array or a member with a key of its own.
-func (w *writer) comma() []byte {
-	if w.more {
-		w.b = append(w.b, ',')
-	}
-	w.more = true
-	return w.b
+	w.Close('}')
+	w.Close('}')
+	return w.Buf
 }
 
 func (w *writer) task(t *TaskState) {
-	w.text("status", string(t.Status))
-	w.bool("never", t.Never)
-	w.bool("skip", t.Skip)
-	w.int("iteration", int64(t.Iteration))
-	w.int("retries", int64(t.Retries))
-	w.bool("exhausted", t.Exhausted)
-	w.text("mode", t.Mode)
-	w.text("approved", t.Approved)
-	w.value("incoming", t.Incoming)
-	w.value("outgoing", t.Outgoing)
-	w.value("error", t.Error)
-	w.int("firstAt", t.FirstAt)
-	w.int("startedAt", t.StartedAt)
-	w.int("endedAt", t.EndedAt)
-	w.int("claimedAt", t.ClaimedAt)
-	w.int("aliveAt", t.AliveAt)
-	w.int("reportedAt", t.ReportedAt)
-	w.text("owner", t.Owner)
-	w.text("worker", t.Worker)
-	w.float("percent", t.Percent)
-	w.text("text", t.Text)
-	w.bool("subscribed", t.Subscribed)
+	w.OptText("status", string(t.Status))
+	w.OptTrue("never", t.Never)
+	w.OptTrue("skip", t.Skip)
+	w.OptInt("iteration", int64(t.Iteration))
+	w.OptInt("retries", int64(t.Retries))
+	w.OptTrue("exhausted", t.Exhausted)
+	w.OptText("mode", t.Mode)
+	w.OptText("approved", t.Approved)
+	w.OptValue("incoming", t.Incoming)
+	w.OptValue("outgoing", t.Outgoing)
+	w.OptValue("error", t.Error)
+	w.OptInt("firstAt", t.FirstAt)
+	w.OptInt("startedAt", t.StartedAt)
+	w.OptInt("endedAt", t.EndedAt)
+	w.OptInt("claimedAt", t.ClaimedAt)
+	w.OptInt("aliveAt", t.AliveAt)
+	w.OptInt("reportedAt", t.ReportedAt)
+	w.OptText("owner", t.Owner)
+	w.OptText("worker", t.Worker)
+	w.OptNumber("percent", t.Percent)
+	w.OptText("text", t.Text)
+	w.OptTrue("subscribed", t.Subscribed)
 	if t.Pending != nil {
 		w.outcome("pending", t.Pending)
 	}
 	if l := t.Loop; l != nil {
-		w.open("loop", '{')
-		w.int("total", int64(l.Total))
-		w.int("next", int64(l.Next))
-		w.int("live", int64(l.Live))
-		w.int("done", int64(l.Done))
-		w.bool("any", l.Any)
+		w.Open("loop", '{')
+		w.OptInt("total", int64(l.Total))
+		w.OptInt("next", int64(l.Next))
+		w.OptInt("live", int64(l.Live))
+		w.OptInt("done", int64(l.Done))
+		w.OptTrue("any", l.Any)
 		if len(l.Kids) > 0 {
-			w.open("kids", '[')
+			w.Open("kids", '[')
 			for _, k := range l.Kids {
-				w.open("", '{')
-				w.text("_id", k.ID)
-				w.int("element", int64(k.Element))
-				w.text("status", string(k.Status))
-				w.value("output", k.Output)
-				w.bool("started", k.Started)
-				w.bool("done", k.Done)
-				w.close('}')
+				w.Open("", '{')
+				w.OptText("_id", k.ID)
+				w.OptInt("element", int64(k.Element))
+				w.OptText("status", string(k.Status))
+				w.OptValue("output", k.Output)
+				w.OptTrue("started", k.Started)
+				w.OptTrue("done", k.Done)
+				w.Close('}')
 			}
-			w.close(']')
+			w.Close(']')
 		}
-		w.close('}')
+		w.Close('}')
 	}
 }
 
@@ -228,114 +160,115 @@ func (w *writer) records(k string, rs []Record) {
 	if len(rs) == 0 {
 		return
 	}
-	w.open(k, '[')
+	w.Open(k, '[')
 	for _, r := range rs {
-		w.open("", '{')
-		w.text("task", r.Task)
-		w.text("name", r.Name)
-		w.value("message", r.Message)
-		w.int("at", r.At)
-		w.bool("resolved", r.Resolved)
-		w.close('}')
+		w.Open("", '{')
+		w.OptText("task", r.Task)
+		w.OptText("name", r.Name)
+		w.OptValue("message", r.Message)
+		w.OptInt("at", r.At)
+		w.OptTrue("resolved", r.Resolved)
+		w.Close('}')
 	}
-	w.close(']')
+	w.Close(']')
 }
 
 func (w *writer) parent(k string, p *Parent) {
 	if p == nil {
 		return
 	}
-	w.open(k, '{')
-	w.text("job", p.Job)
-	w.text("task", p.Task)
-	w.int("iteration", int64(p.Iteration))
-	w.int("element", int64(p.Element))
-	w.close('}')
+	w.Open(k, '{')
+	w.OptText("job", p.Job)
+	w.OptText("task", p.Task)
+	w.OptInt("iteration", int64(p.Iteration))
+	w.OptInt("element", int64(p.Element))
+	w.Close('}')
 }
 
 func (w *writer) outcome(k string, o *Outcome) {
-	w.open(k, '{')
-	w.text("finishState", string(o.State))
-	w.value("outgoing", o.Outgoing)
-	w.value("error", o.Error)
+	w.Open(k, '{')
+	w.OptText("finishState", string(o.State))
+	w.OptValue("outgoing", o.Outgoing)
+	w.OptValue("error", o.Error)
 	if len(o.Writes) > 0 {
-		w.open("writes", '[')
+		w.Open("writes", '[')
 		for _, x := range o.Writes {
-			w.open("", '{')
-			w.text("name", x.Name)
-			w.value("value", x.Value)
-			w.close('}')
+			w.Open("", '{')
+			w.OptText("name", x.Name)
+			w.OptValue("value", x.Value)
+			w.Close('}')
 		}
-		w.close(']')
+		w.Close(']')
 	}
 	if len(o.Counters) > 0 {
-		w.open("counters", '[')
+		w.Open("counters", '[')
 		for _, c := range o.Counters {
-			w.open("", '{')
-			w.text("name", c.Name)
-			w.int("n", c.N)
-			w.close('}')
+			w.Open("", '{')
+			w.OptText("name", c.Name)
+			w.OptInt("n", c.N)
+			w.Close('}')
 		}
-		w.close(']')
+		w.Close(']')
 	}
-	w.value("changes", o.Changes)
-	w.text("describe", o.Describe)
-	w.int("delay", o.Delay)
-	w.close('}')
+	w.OptValue("changes", o.Changes)
+	w.OptText("describe", o.Describe)
+	w.OptInt("delay", o.Delay)
+	w.Close('}')
 }
 
 // effect writes the effects an outbox can hold.
 func (w *writer) effect(e *Effect) {
-	w.text("type", string(e.Type))
-	w.text("key", e.Key)
-	w.text("task", e.Task)
-	w.int("iteration", int64(e.Iteration))
-	w.text("child", e.Child)
-	w.text("act", e.Act)
-	w.text("topic", e.Topic)
-	w.text("status", string(e.Status))
+	w.OptText("type", string(e.Type))
+	w.OptText("key", e.Key)
+	w.OptText("task", e.Task)
+	w.OptInt("iteration", int64(e.Iteration))
+	w.OptText("child", e.Child)
+	w.OptText("act", e.Act)
+	w.OptText("topic", e.Topic)
+	w.OptText("status", string(e.Status))
 	w.parent("parent", e.Parent)
-	w.value("variables", e.Variables)
+	w.OptValue("variables", e.Variables)
 }
 
 // AppendEvent appends the stored form of an event to dst.
 func AppendEvent(dst []byte, e *Event) []byte {
-	w := &writer{b: append(dst, '{')}
-	w.text("type", string(e.Type))
-	w.int("at", e.At)
-	w.text("by", e.By)
-	w.text("task", e.Task)
-	w.text("to", e.To)
-	w.int("iteration", int64(e.Iteration))
-	w.int("element", int64(e.Element))
-	w.text("child", e.Child)
-	w.text("status", string(e.Status))
+	w := write(dst)
+	w.Open("", '{')
+	w.OptText("type", string(e.Type))
+	w.OptInt("at", e.At)
+	w.OptText("by", e.By)
+	w.OptText("task", e.Task)
+	w.OptText("to", e.To)
+	w.OptInt("iteration", int64(e.Iteration))
+	w.OptInt("element", int64(e.Element))
+	w.OptText("child", e.Child)
+	w.OptText("status", string(e.Status))
 	if e.Outcome.State != "" || !e.Outcome.Error.IsAbsent() {
 		w.outcome("outcome", &e.Outcome)
 	}
-	w.value("variables", e.Variables)
-	w.texts("groups", e.Groups)
-	w.texts("watchers", e.Watchers)
-	w.text("owner", e.Owner)
-	w.text("worker", e.Worker)
-	w.text("text", e.Text)
-	w.float("percent", e.Percent)
-	w.bool("graceful", e.Graceful)
+	w.OptValue("variables", e.Variables)
+	w.OptTexts("groups", e.Groups)
+	w.OptTexts("watchers", e.Watchers)
+	w.OptText("owner", e.Owner)
+	w.OptText("worker", e.Worker)
+	w.OptText("text", e.Text)
+	w.OptNumber("percent", e.Percent)
+	w.OptTrue("graceful", e.Graceful)
 	if s := e.Start; s != nil {
-		w.open("start", '{')
-		w.text("_id", s.ID)
-		w.text("description", s.Description)
-		w.text("type", s.Type)
-		w.value("variables", s.Variables)
-		w.texts("groups", s.Groups)
-		w.text("initiator", s.Initiator)
-		w.text("user", s.User)
-		w.texts("ancestors", s.Ancestors)
+		w.Open("start", '{')
+		w.OptText("_id", s.ID)
+		w.OptText("description", s.Description)
+		w.OptText("type", s.Type)
+		w.OptValue("variables", s.Variables)
+		w.OptTexts("groups", s.Groups)
+		w.OptText("initiator", s.Initiator)
+		w.OptText("user", s.User)
+		w.OptTexts("ancestors", s.Ancestors)
 		w.parent("parent", s.Parent)
-		w.close('}')
+		w.Close('}')
 	}
-	w.close('}')
-	return w.b
+	w.Close('}')
+	return w.Buf
 }
 
 func number(v value.Value, key string) int64 {

@@ -177,84 +177,88 @@ func TaskWireStatus(s engine.TaskStatus) string {
 // TaskWrite stores the picture of one iteration, in the form the API shows.
 func TaskWrite(m *engine.Machine, job *engine.Job, run *engine.Run) store.Write {
 	task, _ := m.Workflow().Task(run.Task)
+	w := value.Writer{Buf: make([]byte, 0, 1<<10)}
+	writeTask(&w, task, job, run)
 	return store.Write{
-		Collection: store.Tasks, ID: run.ID, Expect: store.Any,
-		Body: taskDoc(task, job, run).AppendJSON(make([]byte, 0, 1<<10)), Index: taskFields.values(runDoc{task, job, run}),
+		Collection: store.Tasks, ID: run.ID, Expect: store.Any, Body: w.Buf, Index: taskFields.values(runDoc{task, job, run}),
 	}
 }
 
-func taskDoc(task *workflows.Task, job *engine.Job, run *engine.Run) value.Value {
-	vars := value.Object("incoming", orEmpty(run.Incoming), "outgoing", orEmpty(run.Outgoing), "error", orText(run.Error), "decorators", decorators(task.Decorators))
-	var metrics value.Members
-	when := func(key string, ms int64) {
-		if ms > 0 {
-			metrics.Set(key, value.Int(ms))
-		}
+func writeTask(w *value.Writer, task *workflows.Task, job *engine.Job, run *engine.Run) {
+	w.Open("", '{')
+	w.Text("_id", run.ID)
+	w.Text("name", task.Name)
+	w.OptText("summary", task.Summary)
+	w.OptText("description", task.Description)
+	w.Text("app", task.App)
+	w.Text("location", task.Location)
+	w.Text("type", string(task.Type))
+	w.OptText("view", task.View)
+	w.Text("status", TaskWireStatus(run.Status))
+	w.Open("variables", '{')
+	w.Value("incoming", orEmpty(run.Incoming))
+	w.Value("outgoing", orEmpty(run.Outgoing))
+	w.Value("error", orText(run.Error))
+	w.Open("decorators", '[')
+	for _, d := range task.Decorators {
+		w.Open("", '{')
+		w.Text("type", d.Type)
+		w.Text("pointer", d.Pointer)
+		w.Close('}')
 	}
-	when("start_time", run.StartedAt)
-	when("claim_time", run.ClaimedAt)
-	when("end_time", run.EndedAt)
-	if run.EndedAt > 0 {
-		metrics.Set("run_time", value.Int(run.EndedAt-run.StartedAt))
-	}
-	text := func(m *value.Members, key, s string) {
-		if s != "" {
-			m.Set(key, value.String(s))
-		}
-	}
-	text(&metrics, "finish_state", string(run.Finish))
-	text(&metrics, "user", job.User)
-	text(&metrics, "owner", run.Owner)
-	text(&metrics, "server_id", run.Worker)
-	if run.Retrying {
-		metrics.Set("retrying", value.True)
-	}
-	if run.Percent > 0 || run.Text != "" {
-		metrics.Set("percent", value.Number(run.Percent)).Set("progress_text", value.String(run.Text))
-	}
-	var d value.Members
-	d.Set("_id", value.String(run.ID))
-	d.Set("name", value.String(task.Name))
-	text(&d, "summary", task.Summary)
-	text(&d, "description", task.Description)
-	d.Set("app", value.String(task.App))
-	d.Set("location", value.String(task.Location))
-	d.Set("type", value.String(string(task.Type)))
-	text(&d, "view", task.View)
-	d.Set("status", value.String(TaskWireStatus(run.Status)))
-	d.Set("variables", vars)
-	d.Set("groups", value.Strings(task.Groups...))
-	d.Set("iteration", value.Int(int64(run.Iteration)))
-	d.Set("attempt", value.Int(int64(run.Attempt)))
-	d.Set("job", value.Object(
-		"_id", value.String(job.ID), "task", value.String(run.Task), "name", value.String(job.Name),
-		"description", value.String(job.Description), "root", value.String(job.Ancestors[0]), "ancestors", value.Strings(job.Ancestors...)))
+	w.Close(']')
+	w.Close('}')
+	w.Texts("groups", task.Groups)
+	w.Int("iteration", int64(run.Iteration))
+	w.Int("attempt", int64(run.Attempt))
+	w.Open("job", '{')
+	w.Text("_id", job.ID)
+	w.Text("task", run.Task)
+	w.Text("name", job.Name)
+	w.Text("description", job.Description)
+	w.Text("root", job.Ancestors[0])
+	w.Texts("ancestors", job.Ancestors)
+	w.Close('}')
 	if l, ok := listens(runDoc{task, job, run}).(string); ok {
-		d.Set("listens", value.String(l))
+		w.Text("listens", l)
 	}
-	d.Set("metrics", metrics.Value())
-	d.Set("last_updated", value.Int(job.UpdatedAt))
-	return d.Value()
+	writeMetrics(w, job, run)
+	w.Int("last_updated", job.UpdatedAt)
+	w.Close('}')
 }
 
-func decorators(ds []workflows.Decorator) value.Value {
-	out := make([]value.Value, 0, len(ds))
-	for _, d := range ds {
-		out = append(out, value.Object("type", value.String(d.Type), "pointer", value.String(d.Pointer)))
+func writeMetrics(w *value.Writer, job *engine.Job, run *engine.Run) {
+	w.Open("metrics", '{')
+	w.OptInt("start_time", run.StartedAt)
+	w.OptInt("claim_time", run.ClaimedAt)
+	w.OptInt("end_time", run.EndedAt)
+	if run.EndedAt > 0 {
+		w.Int("run_time", run.EndedAt-run.StartedAt)
 	}
-	return value.Array(out...)
+	w.OptText("finish_state", string(run.Finish))
+	w.OptText("user", job.User)
+	w.OptText("owner", run.Owner)
+	w.OptText("server_id", run.Worker)
+	w.OptTrue("retrying", run.Retrying)
+	if run.Percent > 0 || run.Text != "" {
+		w.Value("percent", value.Number(run.Percent))
+		w.Text("progress_text", run.Text)
+	}
+	w.Close('}')
 }
 
 func orEmpty(v value.Value) value.Value {
 	if v.IsAbsent() {
-		return value.Object()
+		return noMembers
 	}
 	return v
 }
 
 func orText(v value.Value) value.Value {
 	if v.IsAbsent() {
-		return value.String("")
+		return noText
 	}
 	return v
 }
+
+var noMembers, noText = value.Object(), value.String("")

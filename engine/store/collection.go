@@ -174,25 +174,16 @@ func (f Field) normal(v any) (_ any, ok bool) {
 	switch f.Type {
 	case Text:
 		s, ok := v.(string)
-		if !ok || !validText(s) {
-			return nil, false
-		}
-		return s, true
+		return v, ok && validText(s)
 	case Bool:
-		b, ok := v.(bool)
-		if !ok {
-			return nil, false
-		}
-		return b, true
+		_, ok := v.(bool)
+		return v, ok
 	case Number:
 		return normalNumber(v)
 	case Time:
 		n, ok := normalNumber(v)
 		ms, whole := n.(int64)
-		if !ok || !whole || ms < minTime || ms > maxTime {
-			return nil, false
-		}
-		return ms, true
+		return n, ok && whole && ms >= minTime && ms <= maxTime
 	case Texts:
 		set, ok := v.([]string)
 		if !ok || slices.ContainsFunc(set, func(s string) bool { return !validText(s) }) {
@@ -212,7 +203,7 @@ func (f Field) normal(v any) (_ any, ok bool) {
 func normalNumber(v any) (any, bool) {
 	switch n := v.(type) {
 	case int64:
-		return n, true
+		return v, true
 	case int:
 		return int64(n), true
 	case float64:

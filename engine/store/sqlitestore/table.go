@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
 	"math"
 	"slices"
 	"strings"
@@ -124,34 +123,33 @@ func (t *table) changing(mask []byte) string {
 
 // fingerprint digests the hot values and which fields they belong to.
 func (t *table) fingerprint(index []any) int64 {
-	h := sha256.New()
+	b := make([]byte, 0, 512)
 	for i, v := range index {
 		if t.hot[i] {
-			digest(h, t.Fields[i].Name)
-			digest(h, column(v))
+			b = digest(digest(b, t.Fields[i].Name), v)
 		}
 	}
-	var sum [sha256.Size]byte
-	return int64(binary.LittleEndian.Uint64(h.Sum(sum[:0])))
+	sum := sha256.Sum256(b)
+	return int64(binary.LittleEndian.Uint64(sum[:8]))
 }
 
-func digest(h hash.Hash, v any) {
-	var head [9]byte
+// digest appends a value in a form that tells all values apart.
+func digest(b []byte, v any) []byte {
+	number := func(kind byte, n uint64) []byte { return binary.LittleEndian.AppendUint64(append(b, kind), n) }
 	switch v := v.(type) {
 	case string:
-		head[0] = 't'
-		binary.LittleEndian.PutUint64(head[1:], uint64(len(v)))
-		h.Write(head[:])
-		h.Write([]byte(v))
-		return
+		return append(number('t', uint64(len(v))), v...)
+	case []string:
+		s := joinSet(v)
+		return append(number('t', uint64(len(s))), s...)
 	case int64:
-		head[0] = 'i'
-		binary.LittleEndian.PutUint64(head[1:], uint64(v))
+		return number('i', uint64(v))
 	case float64:
-		head[0] = 'f'
-		binary.LittleEndian.PutUint64(head[1:], math.Float64bits(v))
+		return number('f', math.Float64bits(v))
+	case bool:
+		return number('i', uint64(column(v).(int64)))
 	}
-	h.Write(head[:])
+	return number(0, 0)
 }
 
 // column returns a normal index value as it is stored.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	lib "modernc.org/sqlite/lib"
 
@@ -109,10 +110,32 @@ func (w *writer) close() error {
 	return w.conn.close()
 }
 
+// gather lets those who commit at the same time come together: while several did so lately,
+// it waits a moment for as many to come again.
+func (w *writer) gather(crowd int) {
+	const moment, enough = 2 * time.Millisecond, 32
+	if crowd < 2 {
+		return
+	}
+	until := time.Now().Add(moment)
+	for {
+		w.mu.Lock()
+		n := len(w.queue)
+		closed := w.closed
+		w.mu.Unlock()
+		if n >= enough || closed || time.Now().After(until) {
+			return
+		}
+		time.Sleep(200*time.Microsecond)
+	}
+}
+
 func (w *writer) run() {
 	defer close(w.gone)
+	crowd := 0
 	for range w.wake {
 		for {
+			w.gather(crowd)
 			rs, closed := w.take()
 			if len(rs) == 0 {
 				if closed {
@@ -129,6 +152,7 @@ func (w *writer) run() {
 				}
 			}
 			w.store(bs)
+			crowd = len(bs)
 			for _, r := range rs {
 				close(r.done)
 			}
