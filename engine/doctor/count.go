@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 
@@ -19,44 +21,78 @@ func (c *checker) statistics(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := c.settle(ctx, first, func() ([]suspect, error) { return c.recount(ctx, name) }); err != nil {
+		if err := c.settle(ctx, first, func() ([]suspect, error) { return c.recountStill(ctx, name) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// recount counts by status. While the store's own counts move nothing can be said.
+// recount compares the counts by status.
 func (c *checker) recount(ctx context.Context, name string) ([]suspect, error) {
-	before, err := c.counted(ctx, name)
+	counted, err := c.counted(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	counts := map[string]int{}
-	err = c.all(ctx, "statistics of "+name, name, func(docs []store.Doc) error {
+	seen, err := c.census(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return seen.differ(name, counted), nil
+}
+
+// recountStill compares the counts by status of a collection that keeps still: two walks that
+// see the same documents at the same revisions see what stood there between them, when the
+// store counts. Of one that does not nothing can be said.
+func (c *checker) recountStill(ctx context.Context, name string) ([]suspect, error) {
+	before, err := c.census(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	counted, err := c.counted(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	after, err := c.census(ctx, name)
+	if err != nil || after.sum != before.sum {
+		return nil, err
+	}
+	return before.differ(name, counted), nil
+}
+
+// census is a count of the documents themselves.
+type census struct {
+	counts map[string]int // by status
+	sum    uint64         // over the documents and their revisions
+}
+
+func (c *checker) census(ctx context.Context, name string) (census, error) {
+	out := census{counts: map[string]int{}}
+	sum := fnv.New64a()
+	err := c.all(ctx, "statistics of "+name, name, func(docs []store.Doc) error {
 		for _, d := range docs {
+			sum.Write(binary.BigEndian.AppendUint64([]byte(d.ID), uint64(d.Revision)))
 			if v, err := value.ParseLast(d.Body); err == nil { // else it has a finding of its own
-				counts[string(engine.Status(v.Get("status").Text()).Shown())]++
+				out.counts[string(engine.Status(v.Get("status").Text()).Shown())]++
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	after, err := c.counted(ctx, name)
-	if err != nil || !maps.Equal(before, after) {
-		return nil, err
-	}
+	out.sum = sum.Sum64()
+	return out, err
+}
+
+// differ tells where the store's counts are others.
+func (s census) differ(name string, counted map[string]int) []suspect {
 	var found []suspect
-	all := maps.Clone(counts)
-	maps.Copy(all, after)
+	all := maps.Clone(s.counts)
+	maps.Copy(all, counted)
 	for _, status := range slices.Sorted(maps.Keys(all)) {
-		if after[status] != counts[status] {
-			found = append(found, finding(Counts, name, status, "The store counts %d with status %q; there are %d.", after[status], status, counts[status]))
+		if counted[status] != s.counts[status] {
+			found = append(found, finding(Counts, name, status, "The store counts %d with status %q; there are %d.", counted[status], status, s.counts[status]))
 		}
 	}
-	return found, nil
+	return found
 }
 
 // counted gives the store's counts by status.

@@ -1,10 +1,12 @@
 // Package doctor checks a store against the promises the engine makes about it: no job lost
 // or counted twice, histories without gaps that lead to the stored jobs, parents and children
-// that agree, nothing left behind. What follows from the jobs themselves it can write anew.
+// that agree, nothing left behind, no secret written down. What follows from the jobs
+// themselves it can write anew. Whether a process keeps its memory is for package drift, of the
+// process itself, to judge.
 //
 // The store may be in use. Documents are read a page at a time, and whatever looks wrong is
-// looked at a second time: a job may have moved while it was read. A job is only judged by
-// reads between which it kept its revision.
+// looked at again: it may have moved while it was read, or what completes it be on its way. A
+// document is only judged by reads between which it kept its revision.
 //
 // Histories are replayed by the machine of this release, with the limits of the library given.
 package doctor
@@ -13,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/heddlehq/heddle/engine/library"
@@ -24,15 +27,18 @@ type Invariant string
 
 // The promises that are checked.
 const (
-	Once     Invariant = "INV-1" // a job exists once and begins with its start
-	Live     Invariant = "INV-2" // an unfinished job has something to wait for
-	Accepted Invariant = "INV-3" // an iteration has at most one result
-	Over     Invariant = "INV-4" // nothing starts in a job that has ended
-	Replay   Invariant = "INV-5" // a history has no gaps and leads to the stored job
-	Joins    Invariant = "INV-6" // tasks started when their predecessors allowed it
-	Family   Invariant = "INV-7" // parents and children agree
-	Left     Invariant = "INV-8" // nothing is left behind or filed wrongly
-	Counts   Invariant = "INV-9" // statistics equal a recount
+	Once     Invariant = "INV-1"  // a job exists once and begins with its start
+	Live     Invariant = "INV-2"  // an unfinished job has something to wait for
+	Accepted Invariant = "INV-3"  // an iteration has at most one result
+	Over     Invariant = "INV-4"  // nothing starts in a job that has ended
+	Replay   Invariant = "INV-5"  // a history has no gaps and leads to the stored job
+	Joins    Invariant = "INV-6"  // tasks started when their predecessors allowed it
+	Family   Invariant = "INV-7"  // parents and children agree
+	Left     Invariant = "INV-8"  // nothing is left behind or filed wrongly
+	Counts   Invariant = "INV-9"  // statistics equal a recount
+	Secret   Invariant = "INV-10" // secrets are not written down
+	Chain    Invariant = "INV-11" // the audit log is as it was written
+	Steady   Invariant = "INV-12" // memory, goroutines and open files do not grow; see package drift
 )
 
 // Finding is one broken promise. Fixable tells whether what is wrong follows from other
@@ -54,13 +60,20 @@ type Options struct {
 	Store   store.Store
 	Library *library.Library
 	// Sample checks that many jobs drawn by chance, each with its history and task
-	// runs, and leaves out what needs the whole store: orphans and statistics. 0 checks all.
+	// runs, and leaves out what needs the whole store: orphans, statistics, canaries and the
+	// audit log. 0 checks all.
 	Sample int
+	// Canaries are secrets that must not stand in any document. Reports do not repeat them.
+	Canaries []string
+	// Audit verifies the audit log and tells where it is broken; its findings become ones of
+	// Chain. Nil when there is none to verify.
+	Audit func(context.Context) ([]Finding, error)
 	// Fix repairs what is fixable: index fields, the documents of task runs, and orphans,
 	// which are deleted. What a job says is never changed.
 	Fix bool
-	// Wait is how long to wait before a second look, so that what is on its way between the
-	// servers of a live store can arrive. 0 suits a stopped one.
+	// Wait is how long to wait before what looks wrong is looked at again, so that what is on
+	// its way between the servers of a live store can arrive. The second and third time it
+	// is doubled. 0 suits a stopped store, where one more look is enough.
 	Wait time.Duration
 	// Progress is told, now and then, how much of a stage has been read.
 	Progress func(stage string, done, total int)
@@ -91,7 +104,7 @@ func Check(ctx context.Context, o Options) (Report, error) {
 		return c.report, err
 	}
 	// What is filed wrongly or left behind comes first: once mended, the jobs find their own.
-	for _, check := range []func(context.Context) error{c.records, c.jobs, c.statistics} {
+	for _, check := range []func(context.Context) error{c.records, c.jobs, c.statistics, c.secrets, c.audit} {
 		if err := check(ctx); err != nil {
 			return c.report, err
 		}
@@ -131,39 +144,48 @@ func (s suspect) with(w store.Write) suspect {
 	return s.by(func(context.Context) (store.Batch, error) { return store.Batch{w}, nil })
 }
 
-// settle looks again at what the first look suspected; what both found is repaired or
-// reported.
-func (c *checker) settle(ctx context.Context, first []suspect, again func() ([]suspect, error)) error {
-	if len(first) == 0 {
-		return nil
-	}
-	if err := pause(ctx, c.Wait); err != nil {
-		return err
-	}
+// settle looks again, more than once if the store is in use, at what the first look suspected.
+// What every look found is repaired or reported.
+func (c *checker) settle(ctx context.Context, found []suspect, again func() ([]suspect, error)) error {
 	// What is read twice counts once.
 	events, tasks := c.report.Events, c.report.Tasks
 	defer func() { c.report.Events, c.report.Tasks = events, tasks }()
-	second, err := again()
-	if err != nil {
-		return err
+	looks := 3
+	if c.Wait <= 0 {
+		looks = 1
 	}
-	type key struct {
-		Invariant
-		collection, id string
-	}
-	seen := map[key]bool{}
-	for _, s := range first {
-		seen[key{s.Invariant, s.Collection, s.ID}] = true
-	}
-	for _, s := range second {
-		if !seen[key{s.Invariant, s.Collection, s.ID}] {
-			continue
+	for look := range looks {
+		if len(found) == 0 {
+			return nil
 		}
+		if err := pause(ctx, c.Wait<<look); err != nil {
+			return err
+		}
+		next, err := again()
+		if err != nil {
+			return err
+		}
+		found = both(found, next)
+	}
+	for _, s := range found {
 		if err := c.close(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// both keeps of the later suspects those that were suspected before.
+func both(before, later []suspect) []suspect {
+	type key struct {
+		Invariant
+		collection, id string
+	}
+	seen := map[key]bool{}
+	for _, s := range before {
+		seen[key{s.Invariant, s.Collection, s.ID}] = true
+	}
+	return slices.DeleteFunc(later, func(s suspect) bool { return !seen[key{s.Invariant, s.Collection, s.ID}] })
 }
 
 // close repairs a confirmed suspect, or reports it.

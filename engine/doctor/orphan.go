@@ -4,37 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// records checks that every history document and task run belongs to a job and is found
-// under what it says.
+// records checks that every document of a job belongs to one that exists, and that these and
+// the entries of the audit log are found under what they say.
 func (c *checker) records(ctx context.Context) error {
-	for _, r := range []record{
-		{"history", store.History, []string{"job"}},
-		{"task runs", store.Tasks, []string{"job", "_id"}},
-	} {
+	for _, r := range kinds {
 		err := c.all(ctx, r.stage, r.collection, func(docs []store.Doc) error {
 			first, err := c.kept(ctx, r, docs)
 			if err != nil {
 				return err
 			}
+			suspected := first
 			return c.settle(ctx, first, func() ([]suspect, error) {
-				var again []store.Doc
-				for _, s := range first {
-					d, err := c.Store.Get(ctx, r.collection, s.ID)
-					if errors.Is(err, store.ErrNotFound) {
-						continue
-					}
+				var again []suspect
+				for _, s := range suspected {
+					found, err := c.stillKept(ctx, r, s.ID)
 					if err != nil {
-						return nil, fmt.Errorf("read %s %q: %w", r.collection, s.ID, err)
+						return nil, err
 					}
-					again = append(again, d)
+					again = append(again, found...)
 				}
-				return c.kept(ctx, r, again)
+				suspected = again
+				return slices.Clone(again), nil
 			})
 		})
 		if err != nil {
@@ -44,11 +41,48 @@ func (c *checker) records(ctx context.Context) error {
 	return nil
 }
 
-// record is a kind of document that belongs to a job.
+// stillKept checks one document between two reads that give the same revision.
+func (c *checker) stillKept(ctx context.Context, r record, id string) ([]suspect, error) {
+	for range 5 {
+		doc, err := c.Store.Get(ctx, r.collection, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s %q: %w", r.collection, id, err)
+		}
+		found, err := c.kept(ctx, r, []store.Doc{doc})
+		if err != nil || len(found) == 0 {
+			return nil, err
+		}
+		if after, err := c.Store.Get(ctx, r.collection, id); err == nil && after.Revision == doc.Revision {
+			return found, nil
+		}
+	}
+	return nil, nil
+}
+
+// record is a kind of document beside the jobs.
 type record struct {
 	stage, collection string
-	job               []string // path to the job's id
+	job               []string // path to the id of the job it belongs to, if it does to one
 }
+
+// kinds are the records: whatever collection is searched by a job's id belongs to jobs.
+var kinds = func() []record {
+	var out []record
+	for _, c := range schema.All() {
+		switch {
+		case c.Name == store.Audit:
+			out = append(out, record{stage: "audit log", collection: c.Name})
+		case c.FieldNamed("job").Type == store.Text:
+			out = append(out, record{c.Name, c.Name, []string{"job"}})
+		case c.FieldNamed("job._id").Type == store.Text:
+			out = append(out, record{c.Name, c.Name, []string{"job", "_id"}})
+		}
+	}
+	return out
+}()
 
 // kept checks some documents of a kind.
 func (c *checker) kept(ctx context.Context, r record, docs []store.Doc) ([]suspect, error) {
@@ -68,7 +102,7 @@ func (c *checker) kept(ctx context.Context, r record, docs []store.Doc) ([]suspe
 			found = append(found, finding(Left, r.collection, d.ID, "It cannot be read: %v.", err))
 			continue
 		}
-		if job := bodies[i].Path(r.job...).Text(); !seen[job] {
+		if job := bodies[i].Path(r.job...).Text(); r.job != nil && !seen[job] {
 			seen[job] = true
 			jobs = append(jobs, job)
 		}
@@ -82,7 +116,7 @@ func (c *checker) kept(ctx context.Context, r record, docs []store.Doc) ([]suspe
 		if v.IsAbsent() {
 			continue
 		}
-		if job := v.Path(r.job...).Text(); !there[job] {
+		if job := v.Path(r.job...).Text(); r.job != nil && !there[job] {
 			found = append(found, finding(Left, r.collection, d.ID, "Its job %q does not exist.", job).
 				with(store.Write{Collection: r.collection, ID: d.ID, Expect: d.Revision}))
 			continue
