@@ -262,17 +262,17 @@ func (t *turn) run(ctx context.Context, task builtin.Task, e engine.Effect) (o e
 
 // batch is what the turn writes: the job, its history, and the runs of its tasks.
 func (t *turn) batch() store.Batch {
-	m := t.entry.machine
-	b := store.Batch{JobWrite(m, t.next, t.entry.revision)}
+	m, s := t.entry.machine, t.shard
+	b := append(make(store.Batch, 0, 2+len(t.runs)), jobWrite(s.buffer(), m, t.next, t.entry.revision))
 	if len(t.events) > 0 {
 		var random [8]byte
 		rand.Read(random[:])
 		t.token = hex.EncodeToString(random[:])
 		first := t.next.Seq - int64(len(t.events)) + 1
-		b = append(b, historyWrite(t.id, t.token, first, t.events))
+		b = append(b, historyWrite(s.buffer(), t.id, t.token, first, t.events))
 	}
 	for _, run := range t.runs {
-		b = append(b, TaskWrite(m, t.next, run))
+		b = append(b, taskWrite(s.buffer(), m, t.next, run))
 	}
 	return b
 }

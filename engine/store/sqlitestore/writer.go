@@ -21,6 +21,14 @@ const (
 	maxBytes  = 16 << 20
 )
 
+// While at least so many batches share a transaction, the writer waits a
+// moment before the next one, for more to come: a transaction costs as much
+// as a few batches. Whoever commits alone never waits.
+const (
+	busy   = 8
+	moment = time.Millisecond
+)
+
 // writer owns the one connection that writes.
 type writer struct {
 	conn   *conn
@@ -110,32 +118,14 @@ func (w *writer) close() error {
 	return w.conn.close()
 }
 
-// gather lets those who commit at the same time come together: while several did so lately,
-// it waits a moment for as many to come again.
-func (w *writer) gather(crowd int) {
-	const moment, enough = 2 * time.Millisecond, 32
-	if crowd < 2 {
-		return
-	}
-	until := time.Now().Add(moment)
-	for {
-		w.mu.Lock()
-		n := len(w.queue)
-		closed := w.closed
-		w.mu.Unlock()
-		if n >= enough || closed || time.Now().After(until) {
-			return
-		}
-		time.Sleep(200*time.Microsecond)
-	}
-}
-
 func (w *writer) run() {
 	defer close(w.gone)
 	crowd := 0
 	for range w.wake {
 		for {
-			w.gather(crowd)
+			if crowd >= busy {
+				time.Sleep(moment)
+			}
 			rs, closed := w.take()
 			if len(rs) == 0 {
 				if closed {
