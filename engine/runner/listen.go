@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,16 +33,28 @@ func (r *Runner) listen(ctx context.Context) error {
 	})
 	g.Go(func() error {
 		for {
+			var batch []value.Value
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
 			case first := <-events:
-				r.deliver(ctx, append([]value.Value{first}, waiting(events)...))
+				batch = append(batch, first)
+			}
+			batch = append(batch, waiting(events)...)
+			r.deliver(ctx, batch)
+			if len(batch) >= rush {
+				time.Sleep(rushPause)
 			}
 		}
 	})
 	return g.Wait()
 }
+
+// When so many events come at once, the next ones have a moment to gather.
+const (
+	rush      = 8
+	rushPause = 10 * time.Millisecond
+)
 
 // waiting takes what is in a channel now.
 func waiting(events chan value.Value) (out []value.Value) {

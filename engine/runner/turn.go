@@ -119,8 +119,13 @@ func (t *turn) all(ctx context.Context) {
 	}
 }
 
-// begin loads the job, or makes it when the item starts it.
+// begin loads the job, or makes it when the item starts it. A job to start is not looked for
+// at first: if it is there already, the commit says so and the item comes again.
 func (t *turn) begin(ctx context.Context, it *item) bool {
+	if it.event.Type == engine.JobStarted && it.tries == 0 && t.shard.cache[t.id] == nil {
+		t.entry = &entry{machine: it.machine, used: t.shard.rounds, fresh: t.shard.rounds}
+		return true
+	}
 	e, err := t.shard.load(ctx, t.id)
 	switch {
 	case err == nil:

@@ -481,7 +481,7 @@ func (w *writer) insert(t *table, wr store.Write, index []any) (done bool, err e
 func (w *writer) update(t *table, wr store.Write, index []any, g found) error {
 	hot := t.fingerprint(index)
 	if hot != g.hot {
-		if err := w.replaceSets(t, index, g.row); err != nil {
+		if err := w.replaceSets(t, index, g); err != nil {
 			return err
 		}
 	}
@@ -538,20 +538,25 @@ func equal(a, b any) bool {
 
 // replaceSets brings the tables by element up to the new values of a row
 // whose old ones still stand.
-func (w *writer) replaceSets(t *table, index []any, row int64) error {
+func (w *writer) replaceSets(t *table, index []any, g found) error {
 	for _, s := range t.sets {
-		old, err := w.elements(s, row)
-		if err != nil {
-			return err
-		}
 		set, _ := index[s.field].([]string) // nil is the empty set
+		var old []string
+		if g.index != nil {
+			old, _ = g.index[s.field].([]string)
+		} else {
+			var err error
+			if old, err = w.elements(s, g.row); err != nil {
+				return err
+			}
+		}
 		if slices.Equal(old, set) {
 			continue
 		}
-		if err := w.dropElements(s, row, old); err != nil {
+		if err := w.dropElements(s, g.row, old); err != nil {
 			return err
 		}
-		if err := t.addElements(w.conn, s, row, set); err != nil {
+		if err := t.addElements(w.conn, s, g.row, set); err != nil {
 			return err
 		}
 	}
