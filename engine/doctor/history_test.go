@@ -58,7 +58,7 @@ func TestCheck_history(t *testing.T) {
 				last := docs[len(docs)-1]
 				n := number(last, "seq") + int64(last.Get("events").Len())
 				paused := value.Object("type", value.String("JobPaused"), "at", value.Int(1))
-				w.put(store.History, last.With("_id", value.String("late")).With("seq", value.Int(n)).With("events", value.Array(paused)))
+				w.put(store.History, last.With("_id", value.String(id(joined)+"/late")).With("seq", value.Int(n)).With("events", value.Array(paused)))
 			},
 			[]Finding{job(Over, id(joined))},
 		},

@@ -281,5 +281,8 @@ func (s *shard) load(ctx context.Context, id string) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.r.fill(ctx, st); err != nil {
+		return nil, err
+	}
 	return &entry{job: st.Job, machine: st.Machine, revision: doc.Revision, used: s.rounds, fresh: s.rounds}, nil
 }

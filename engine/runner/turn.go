@@ -113,6 +113,8 @@ func (t *turn) all(ctx context.Context) {
 			t.pure(ctx, t.entry.machine.Outstanding(t.current()))
 		case it.child && t.current() != nil:
 			t.exists(it)
+		case it.delivery != nil && byWorker(&it.event) && !t.entry.machine.ForWorker(it.event.Task):
+			t.errs[it] = &engine.Conflict{Reason: fmt.Sprintf("task %q is not a worker's", it.event.Task)}
 		default:
 			t.errs[it] = t.step(ctx, it.event)
 		}
