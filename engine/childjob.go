@@ -71,9 +71,12 @@ func (s *stepper) dispatch(i int) {
 	case s.m.places[i].task.Children.Concurrency > 0:
 		limit = s.m.places[i].task.Children.Concurrency
 	}
-	done := make(map[int]bool) // in an earlier attempt
+	var done map[int]bool // in an earlier attempt
 	for _, k := range loop.Kids {
-		if k.Element >= loop.Next {
+		if k.Iteration != t.Iteration && k.Element >= loop.Next {
+			if done == nil {
+				done = map[int]bool{}
+			}
 			done[k.Element] = true
 		}
 	}
@@ -86,7 +89,7 @@ func (s *stepper) dispatch(i int) {
 		if single {
 			e = -1
 		}
-		kid := Kid{ID: ChildID(s.job.ID, s.id(i), t.Iteration, e), Element: e, Status: Running}
+		kid := Kid{ID: ChildID(s.job.ID, s.id(i), t.Iteration, e), Iteration: t.Iteration, Element: e, Status: Running}
 		loop.Kids = append(loop.Kids, kid)
 		loop.Live++
 		s.emit(s.m.startChild(s.job, i, kid))

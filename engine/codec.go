@@ -138,20 +138,7 @@ func (w *writer) task(t *TaskState) {
 		w.OptInt("live", int64(l.Live))
 		w.OptInt("done", int64(l.Done))
 		w.OptTrue("any", l.Any)
-		if len(l.Kids) > 0 {
-			w.Open("kids", '[')
-			for _, k := range l.Kids {
-				w.Open("", '{')
-				w.OptText("_id", k.ID)
-				w.OptInt("element", int64(k.Element))
-				w.OptText("status", string(k.Status))
-				w.OptValue("output", k.Output)
-				w.OptTrue("started", k.Started)
-				w.OptTrue("done", k.Done)
-				w.Close('}')
-			}
-			w.Close(']')
-		}
+		w.kids(l.Kids)
 		w.Close('}')
 	}
 }
@@ -338,6 +325,9 @@ func (m *Machine) Decode(v value.Value) (*Job, error) {
 			return nil, fmt.Errorf("job %s has a task %q that its workflow does not have", j.ID, id)
 		}
 		j.Tasks[i] = taskState(t)
+		if l := j.Tasks[i].Loop; l != nil {
+			l.Kids = kids(t.Path("loop", "kids"), j.ID, id)
+		}
 		if err := m.sound(i, j.Tasks[i]); err != nil {
 			return nil, fmt.Errorf("job %s, task %q: %w", j.ID, id, err)
 		}
@@ -394,12 +384,6 @@ func taskState(v value.Value) *TaskState {
 		t.Loop = &Loop{
 			Total: int(number(l, "total")), Next: int(number(l, "next")), Live: int(number(l, "live")), Done: int(number(l, "done")),
 			Any: l.Get("any").Truth(),
-		}
-		for _, k := range l.Get("kids").Elements() {
-			t.Loop.Kids = append(t.Loop.Kids, Kid{
-				ID: k.Get("_id").Text(), Element: int(number(k, "element")), Status: Status(k.Get("status").Text()),
-				Output: k.Get("output"), Started: k.Get("started").Truth(), Done: k.Get("done").Truth(),
-			})
 		}
 	}
 	return t

@@ -64,6 +64,10 @@ func TestDecode_everyFieldOfAJob(t *testing.T) {
 	job.Revision, job.Tasks, job.Held = revision, tasks, []int{1}
 	fill(reflect.ValueOf(job.Tasks[0]).Elem(), &n)
 	job.Tasks[0].Loop.Total, job.Tasks[0].Loop.Live, job.Tasks[0].Loop.Done = 1_000_000, 1, 1
+	for k := range job.Tasks[0].Loop.Kids {
+		kid := &job.Tasks[0].Loop.Kids[k]
+		kid.ID, kid.Status = engine.ChildID(job.ID, "c", kid.Iteration, kid.Element), engine.Errored
+	}
 	job.Tasks[0].Loop.Kids[1].Done = false
 	job.Tasks[0].Status = engine.TaskComplete
 	back, err := m.Decode(value.MustParse(string(m.Append(nil, job))))

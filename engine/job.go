@@ -152,13 +152,17 @@ type Loop struct {
 
 // Kid is a child job of a task.
 type Kid struct {
-	ID      string
-	Element int // -1 for a single child
-	Status  Status
-	Output  value.Value // its job variables, or why it was refused
-	Started bool        // known to exist
-	Done    bool        // its result counted
+	ID        string
+	Iteration int // of the task that started it; an element that completed outlives a retry
+	Element   int // -1 for a single child
+	Status    Status
+	Output    value.Value // its job variables, or why it was refused
+	Started   bool        // known to exist
+	Done      bool        // its result counted
 }
+
+// ended tells whether the child has a final document, which holds its output as well.
+func (k *Kid) ended() bool { return k.Done && k.Status.Final() }
 
 // TimerKind says what a timer is for.
 type TimerKind string

@@ -32,7 +32,7 @@ func TestCheck_family(t *testing.T) {
 			[]Finding{job(Family, first)},
 		},
 		"a child that its parent does not name": {
-			func(w ward) { w.task(id(busy), "a", kid(func(k *engine.Kid) { k.ID = "other" })) },
+			func(w ward) { w.task(id(busy), "a", kid(func(k *engine.Kid) { k.Iteration = 7 })) },
 			[]Finding{job(Family, second)},
 		},
 		"a child of an iteration to come": {

@@ -102,5 +102,28 @@ func (t *turn) exists(it *item) {
 	t.shard.r.shard(p.Job).own.push(&item{job: p.Job, event: ev})
 }
 
+// fill gives a job read from the store the outputs of its children, which are stored with
+// them.
+func (r *Runner) fill(ctx context.Context, st State) error {
+	wanting := st.Machine.Wanting(st.Job)
+	if len(wanting) == 0 {
+		return nil
+	}
+	outputs := make(map[string]value.Value, len(wanting))
+	for _, id := range wanting {
+		doc, err := r.Store.Get(ctx, store.Jobs, id)
+		if err != nil {
+			return fmt.Errorf("outputs of child job %q: %w", id, err)
+		}
+		child, err := value.ParseLast(doc.Body)
+		if err != nil {
+			return fmt.Errorf("outputs of child job %q: %w", id, err)
+		}
+		outputs[id] = child.Get("variables")
+	}
+	st.Machine.Filled(st.Job, outputs)
+	return nil
+}
+
 // ErrNotFound is the answer for a job or document that does not exist.
 var ErrNotFound = store.ErrNotFound

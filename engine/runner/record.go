@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/store"
@@ -90,8 +91,13 @@ func parentJob(j *engine.Job) any {
 
 // JobWrite stores a job over the revision it was read at.
 func JobWrite(m *engine.Machine, job *engine.Job, expect int64) store.Write {
+	return jobWrite(nil, m, job, expect)
+}
+
+// jobWrite, as the others here, appends the body to a buffer.
+func jobWrite(buf []byte, m *engine.Machine, job *engine.Job, expect int64) store.Write {
 	return store.Write{
-		Collection: store.Jobs, ID: job.ID, Expect: expect, Body: m.Append(make([]byte, 0, 4<<10), job), Index: jobFields.values(jobDoc{m, job}),
+		Collection: store.Jobs, ID: job.ID, Expect: expect, Body: m.Append(buf, job), Index: jobFields.values(jobDoc{m, job}),
 	}
 }
 
@@ -99,11 +105,14 @@ func historyID(job string, seq int64) string { return fmt.Sprintf("%s/%012d", jo
 
 // historyWrite stores the events of one turn. Their numbers follow from first, without gaps;
 // two turns with the same number cannot both be stored.
-func historyWrite(job, token string, first int64, events []engine.Event) store.Write {
-	b := append(make([]byte, 0, 1<<10), `{"_id":`...)
+func historyWrite(buf []byte, job, token string, first int64, events []engine.Event) store.Write {
+	b := append(buf, `{"_id":`...)
 	b = value.AppendString(b, historyID(job, first))
 	b = value.AppendString(append(b, `,"job":`...), job)
-	b = fmt.Appendf(b, `,"seq":%d,"at":%d,"turn":%q,"events":[`, first, events[0].At, token)
+	b = strconv.AppendInt(append(b, `,"seq":`...), first, 10)
+	b = strconv.AppendInt(append(b, `,"at":`...), events[0].At, 10)
+	b = value.AppendString(append(b, `,"turn":`...), token)
+	b = append(b, `,"events":[`...)
 	for i := range events {
 		if i > 0 {
 			b = append(b, ',')
@@ -176,8 +185,12 @@ func TaskWireStatus(s engine.TaskStatus) string {
 
 // TaskWrite stores the picture of one iteration, in the form the API shows.
 func TaskWrite(m *engine.Machine, job *engine.Job, run *engine.Run) store.Write {
+	return taskWrite(nil, m, job, run)
+}
+
+func taskWrite(buf []byte, m *engine.Machine, job *engine.Job, run *engine.Run) store.Write {
 	task, _ := m.Workflow().Task(run.Task)
-	w := value.Writer{Buf: make([]byte, 0, 1<<10)}
+	w := value.Writer{Buf: buf}
 	writeTask(&w, task, job, run)
 	return store.Write{
 		Collection: store.Tasks, ID: run.ID, Expect: store.Any, Body: w.Buf, Index: taskFields.values(runDoc{task, job, run}),

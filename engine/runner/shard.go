@@ -64,6 +64,7 @@ type shard struct {
 	cache  map[string]*entry
 	late   late
 	rounds int64
+	free   [][]byte // buffers for bodies, in use until their commit returns
 }
 
 func newShard(r *Runner) *shard {
@@ -174,6 +175,7 @@ func (s *shard) round(ctx context.Context, batch []*item) {
 		for i, err := range s.r.Store.Commit(ctx, batches...) {
 			s.committed(ctx, writing[i], err)
 		}
+		s.recycle(batches)
 	}
 	for _, t := range turns {
 		t.answer()
@@ -182,6 +184,29 @@ func (s *shard) round(ctx context.Context, batch []*item) {
 	select {
 	case s.out <- turns:
 	case <-ctx.Done():
+	}
+}
+
+// buffer returns room for a body.
+func (s *shard) buffer() []byte {
+	n := len(s.free)
+	if n == 0 {
+		return make([]byte, 0, 2<<10)
+	}
+	b := s.free[n-1]
+	s.free = s.free[:n-1]
+	return b[:0]
+}
+
+// recycle takes back the buffers of committed bodies, but not so many nor so large ones that
+// a rare rush keeps memory for ever.
+func (s *shard) recycle(batches []store.Batch) {
+	for _, b := range batches {
+		for _, w := range b {
+			if len(s.free) < 256 && cap(w.Body) <= 32<<10 {
+				s.free = append(s.free, w.Body)
+			}
+		}
 	}
 }
 
@@ -254,6 +279,9 @@ func (s *shard) load(ctx context.Context, id string) (*entry, error) {
 	}
 	st, err := s.r.Decode(ctx, doc.Body)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.r.fill(ctx, st); err != nil {
 		return nil, err
 	}
 	return &entry{job: st.Job, machine: st.Machine, revision: doc.Revision, used: s.rounds, fresh: s.rounds}, nil

@@ -113,14 +113,21 @@ func (t *turn) all(ctx context.Context) {
 			t.pure(ctx, t.entry.machine.Outstanding(t.current()))
 		case it.child && t.current() != nil:
 			t.exists(it)
+		case it.delivery != nil && byWorker(&it.event) && !t.entry.machine.ForWorker(it.event.Task):
+			t.errs[it] = &engine.Conflict{Reason: fmt.Sprintf("task %q is not a worker's", it.event.Task)}
 		default:
 			t.errs[it] = t.step(ctx, it.event)
 		}
 	}
 }
 
-// begin loads the job, or makes it when the item starts it.
+// begin loads the job, or makes it when the item starts it. A job to start is not looked for
+// at first: if it is there already, the commit says so and the item comes again.
 func (t *turn) begin(ctx context.Context, it *item) bool {
+	if it.event.Type == engine.JobStarted && it.tries == 0 && t.shard.cache[t.id] == nil {
+		t.entry = &entry{machine: it.machine, used: t.shard.rounds, fresh: t.shard.rounds}
+		return true
+	}
 	e, err := t.shard.load(ctx, t.id)
 	switch {
 	case err == nil:
@@ -262,17 +269,17 @@ func (t *turn) run(ctx context.Context, task builtin.Task, e engine.Effect) (o e
 
 // batch is what the turn writes: the job, its history, and the runs of its tasks.
 func (t *turn) batch() store.Batch {
-	m := t.entry.machine
-	b := store.Batch{JobWrite(m, t.next, t.entry.revision)}
+	m, s := t.entry.machine, t.shard
+	b := append(make(store.Batch, 0, 2+len(t.runs)), jobWrite(s.buffer(), m, t.next, t.entry.revision))
 	if len(t.events) > 0 {
 		var random [8]byte
 		rand.Read(random[:])
 		t.token = hex.EncodeToString(random[:])
 		first := t.next.Seq - int64(len(t.events)) + 1
-		b = append(b, historyWrite(t.id, t.token, first, t.events))
+		b = append(b, historyWrite(s.buffer(), t.id, t.token, first, t.events))
 	}
 	for _, run := range t.runs {
-		b = append(b, TaskWrite(m, t.next, run))
+		b = append(b, taskWrite(s.buffer(), m, t.next, run))
 	}
 	return b
 }

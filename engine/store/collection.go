@@ -110,7 +110,9 @@ func (c *Collection) IndexOf(doc value.Value) []any {
 		default: // a collection that went through no schema
 			v = member(f, doc.Path(strings.Split(f.Name, ".")...))
 		}
-		out[i], _ = f.normal(v) // a value that does not fit counts as missing
+		if n, ok := f.normal(v); ok { // a value that does not fit counts as missing
+			out[i] = n
+		}
 	}
 	return out
 }

@@ -82,24 +82,32 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 
 func (c *Config) openStore(ctx context.Context) (store.Store, error) {
 	if c.Data == "" {
-		return memstore.New(memstore.Options{})
+		return opened[store.Store](memstore.New(memstore.Options{}))
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	return sqlitestore.Open(ctx, filepath.Join(c.Data, "heddle.db"), sqlitestore.Options{})
+	return opened[store.Store](sqlitestore.Open(ctx, filepath.Join(c.Data, "heddle.db"), sqlitestore.Options{}))
+}
+
+// opened is a driver as its port, or nothing at all: a nil driver in a port is not nil.
+func opened[P any, D any](driver D, err error) (none P, _ error) {
+	if err != nil {
+		return none, err
+	}
+	return any(driver).(P), nil
 }
 
 func (c *Config) openBus(ctx context.Context) (bus.Bus, error) {
 	switch {
 	case len(c.NATS) > 0:
-		return natsbus.Open(ctx, natsbus.Options{URLs: c.NATS, Replicas: min(3, len(c.NATS)), Logger: c.Log})
+		return opened[bus.Bus](natsbus.Open(ctx, natsbus.Options{URLs: c.NATS, Replicas: min(3, len(c.NATS)), Logger: c.Log}))
 	case c.Data == "":
 		return membus.New(membus.Options{}), nil
 	}
-	return natsbus.Open(ctx, natsbus.Options{
+	return opened[bus.Bus](natsbus.Open(ctx, natsbus.Options{
 		Embedded: &natsbus.Embedded{Dir: filepath.Join(c.Data, "bus"), Listen: c.BusListen}, Logger: c.Log,
-	})
+	}))
 }
 
 // Work adds a worker that runs while the system runs.

@@ -89,7 +89,7 @@ func Open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	if err := migrate(c, tables); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	source, err := dsn(path, "busy_timeout(10000)", "query_only(1)", "cache_size(-16384)", "temp_store(MEMORY)")
+	source, err := dsn(path, "busy_timeout(10000)", "query_only(1)", "cache_size(-4096)", "temp_store(MEMORY)")
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
@@ -142,7 +142,7 @@ func lock(path string) (*conn, error) {
 func openWriter(path string) (*conn, error) {
 	source, err := dsn(path,
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
-		"foreign_keys(0)", "cache_size(-65536)", "temp_store(MEMORY)",
+		"foreign_keys(0)", "cache_size(-32768)", "temp_store(MEMORY)",
 		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err

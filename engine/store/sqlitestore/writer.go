@@ -21,6 +21,14 @@ const (
 	maxBytes  = 16 << 20
 )
 
+// While at least so many batches share a transaction, the writer waits a
+// moment before the next one, for more to come: a transaction costs as much
+// as a few batches. Whoever commits alone never waits.
+const (
+	busy   = 8
+	moment = time.Millisecond
+)
+
 // writer owns the one connection that writes.
 type writer struct {
 	conn   *conn
@@ -110,32 +118,14 @@ func (w *writer) close() error {
 	return w.conn.close()
 }
 
-// gather lets those who commit at the same time come together: while several did so lately,
-// it waits a moment for as many to come again.
-func (w *writer) gather(crowd int) {
-	const moment, enough = 2 * time.Millisecond, 32
-	if crowd < 2 {
-		return
-	}
-	until := time.Now().Add(moment)
-	for {
-		w.mu.Lock()
-		n := len(w.queue)
-		closed := w.closed
-		w.mu.Unlock()
-		if n >= enough || closed || time.Now().After(until) {
-			return
-		}
-		time.Sleep(200*time.Microsecond)
-	}
-}
-
 func (w *writer) run() {
 	defer close(w.gone)
 	crowd := 0
 	for range w.wake {
 		for {
-			w.gather(crowd)
+			if crowd >= busy {
+				time.Sleep(moment)
+			}
 			rs, closed := w.take()
 			if len(rs) == 0 {
 				if closed {
@@ -491,7 +481,7 @@ func (w *writer) insert(t *table, wr store.Write, index []any) (done bool, err e
 func (w *writer) update(t *table, wr store.Write, index []any, g found) error {
 	hot := t.fingerprint(index)
 	if hot != g.hot {
-		if err := w.replaceSets(t, index, g.row); err != nil {
+		if err := w.replaceSets(t, index, g); err != nil {
 			return err
 		}
 	}
@@ -548,20 +538,25 @@ func equal(a, b any) bool {
 
 // replaceSets brings the tables by element up to the new values of a row
 // whose old ones still stand.
-func (w *writer) replaceSets(t *table, index []any, row int64) error {
+func (w *writer) replaceSets(t *table, index []any, g found) error {
 	for _, s := range t.sets {
-		old, err := w.elements(s, row)
-		if err != nil {
-			return err
-		}
 		set, _ := index[s.field].([]string) // nil is the empty set
+		var old []string
+		if g.index != nil {
+			old, _ = g.index[s.field].([]string)
+		} else {
+			var err error
+			if old, err = w.elements(s, g.row); err != nil {
+				return err
+			}
+		}
 		if slices.Equal(old, set) {
 			continue
 		}
-		if err := w.dropElements(s, row, old); err != nil {
+		if err := w.dropElements(s, g.row, old); err != nil {
 			return err
 		}
-		if err := t.addElements(w.conn, s, row, set); err != nil {
+		if err := t.addElements(w.conn, s, g.row, set); err != nil {
 			return err
 		}
 	}
