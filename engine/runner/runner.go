@@ -33,7 +33,7 @@ type Options struct {
 	Partitions int              // of the event subjects; 32 unless set, the same for all servers
 	Shards     int              // jobs stepped at the same time; twice the processors unless set
 	Batch      int              // turns committed together by one shard at most; 64 unless set
-	Cached     int              // jobs kept in memory by one shard; 4096 unless set
+	Cached     int              // jobs kept in memory by one shard; 1024 unless set
 	Sweep      time.Duration    // how often the store is searched for what is due; 1 s unless set
 }
 
@@ -57,7 +57,7 @@ func New(o Options) *Runner {
 	for _, d := range []struct {
 		field *int
 		value int
-	}{{&o.Partitions, 32}, {&o.Shards, 2 * runtime.GOMAXPROCS(0)}, {&o.Batch, 64}, {&o.Cached, 4096}} {
+	}{{&o.Partitions, 32}, {&o.Shards, 2 * runtime.GOMAXPROCS(0)}, {&o.Batch, 64}, {&o.Cached, 1024}} {
 		if *d.field <= 0 {
 			*d.field = d.value
 		}

@@ -52,6 +52,7 @@ type entry struct {
 	revision int64
 	used     int64 // the shard's round, for eviction
 	fresh    int64 // the round in which it was read from the store
+	due      int64 // for which its timer was set last
 }
 
 // shard steps the jobs that hash to it, one turn at a time. Its memory is its own.
@@ -61,6 +62,7 @@ type shard struct {
 	own    inbox      // from the runner itself: what turns caused never waits
 	out    chan []*turn
 	done   chan struct{}
+	intake intake
 	cache  map[string]*entry
 	late   late
 	rounds int64
@@ -69,7 +71,7 @@ type shard struct {
 
 func newShard(r *Runner) *shard {
 	return &shard{
-		r: r, in: make(chan *item, 4*r.Batch), out: make(chan []*turn, 8), done: make(chan struct{}),
+		r: r, in: make(chan *item, r.Batch), out: make(chan []*turn, 8), done: make(chan struct{}),
 		cache: map[string]*entry{}, late: late{}, own: inbox{bell: make(chan struct{}, 1)},
 	}
 }
@@ -111,40 +113,66 @@ func (s *shard) run(ctx context.Context) error {
 	beat := time.NewTicker(lateAfter)
 	defer beat.Stop()
 	for {
-		var batch []*item
-		select {
-		case it := <-s.in:
-			batch = append(batch, it)
-		case <-s.own.bell:
-		case <-beat.C:
-			s.flush(context.WithoutCancel(ctx))
-			continue
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		mine, more := s.own.pop(s.r.Batch)
-		if more {
-			s.own.push(nil) // ring again
-		}
-		for _, it := range mine {
-			if it != nil {
-				batch = append(batch, it)
-			}
-		}
-	fill:
-		for len(batch) < s.r.Batch {
+		if s.intake.n == 0 {
 			select {
 			case it := <-s.in:
-				batch = append(batch, it)
-			default:
-				break fill
+				s.take(it)
+			case <-s.own.bell:
+			case <-beat.C:
+				s.flush(context.WithoutCancel(ctx))
+			case <-ctx.Done():
+				return ctx.Err()
 			}
+		}
+		select {
+		case <-beat.C:
+			s.flush(context.WithoutCancel(ctx))
+		case <-ctx.Done():
+			return ctx.Err()
+		default:
+		}
+		s.fill()
+		if s.intake.n == 0 {
+			continue
 		}
 		// A turn that began is finished, with a deadline of its own.
 		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		s.round(work, batch)
+		s.round(work, s.intake.pick(s.r.Batch))
 		cancel()
 	}
+}
+
+// fill takes in what waits, within bounds.
+func (s *shard) fill() {
+	room := 4*s.r.Batch - s.intake.n
+	mine, more := s.own.pop(max(room, 0))
+	if more {
+		s.own.push(nil) // ring again
+	}
+	for _, it := range mine {
+		if it != nil {
+			s.take(it)
+		}
+	}
+	for s.intake.n < 4*s.r.Batch {
+		select {
+		case it := <-s.in:
+			s.take(it)
+		default:
+			return
+		}
+	}
+}
+
+// take puts an item into its workflow's lane. Jobs that are not in memory share one.
+func (s *shard) take(it *item) {
+	workflow := ""
+	if it.machine != nil {
+		workflow = it.machine.Workflow().Name
+	} else if e := s.cache[it.job]; e != nil {
+		workflow = e.machine.Workflow().Name
+	}
+	s.intake.add(workflow, it)
 }
 
 // round makes one turn for each job of the batch, commits them together and passes them on
@@ -242,8 +270,9 @@ func (s *shard) stored(t *turn) {
 	for _, run := range t.begun {
 		s.late.add(t, run)
 	}
-	if due := t.next.Due(); due > 0 {
+	if due := t.next.Due(); due > 0 && due != t.entry.due {
 		s.r.timers.set(t.id, due)
+		t.entry.due = due
 	}
 }
 
