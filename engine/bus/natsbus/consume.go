@@ -19,10 +19,14 @@ const (
 	// consumer is looked after.
 	pullExpiry    = 30 * time.Second
 	pullHeartbeat = 2 * time.Second
-	// Pinned consumers have one group; pinTTL is how soon another process takes over from one that died.
-	pinGroup  = "heddle"
-	pinTTL    = 10 * time.Second
-	pinHeader = "Nats-Pin-Id"
+	// Pinned consumers have one group; pinTTL is how soon another process takes over from one
+	// that died. The server takes a pull request, and nothing else, for a sign of life, so
+	// requests end well before, however little there is to deliver.
+	pinGroup     = "heddle"
+	pinTTL       = 6 * time.Second
+	pinExpiry    = 2 * time.Second
+	pinHeartbeat = time.Second
+	pinHeader    = "Nats-Pin-Id"
 )
 
 // Consume keeps a pull subscription going on the durable, which it makes when missing.
@@ -31,7 +35,8 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 	if err != nil {
 		return err
 	}
-	if _, err := b.known(c.Stream); err != nil {
+	stream, err := b.known(c.Stream)
+	if err != nil {
 		return err
 	}
 	config := jetstream.ConsumerConfig{
@@ -43,21 +48,34 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		MaxAckPending:  c.MaxPending,
 		MaxDeliver:     int(limit(int64(c.MaxDeliver))),
 	}
-	opts := []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(min(c.MaxPending, maxBatch))}
+	opts := pullOptions(min(c.MaxPending, maxBatch), pullExpiry, pullHeartbeat)
 	if c.Pinned {
 		config.PriorityPolicy = jetstream.PriorityPolicyPinned
 		config.PriorityGroups = []string{pinGroup}
 		config.PinnedTTL = pinTTL
-		opts = append(opts, jetstream.PullPriorityGroup(pinGroup))
+		opts = append(pullOptions(min(c.MaxPending, maxBatch), pinExpiry, pinHeartbeat), jetstream.PullPriorityGroup(pinGroup))
 	}
+	var last *lastAck
+	if keepsLast(stream, c) {
+		last = b.lasts.begin()
+		defer b.lasts.end(last)
+	}
+	// pin is the last one given to us. The handler of one subscription writes it, and it is read once that has ended.
+	var pin string
 	source := func(ctx context.Context) (jetstream.Consumer, error) {
+		if last != nil {
+			last.send() // it must not be taken for that of another message, of streams made anew
+		}
+		if pin != "" {
+			b.unpin(ctx, c, pin) // the next subscription cannot take it over
+			pin = ""
+		}
 		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 		defer cancel()
 		return b.js.CreateOrUpdateConsumer(ctx, c.Stream, config)
 	}
-	var pin string // the last one given to us
 	err = b.pull(ctx, source, opts, func(m jetstream.Msg) {
-		d := &delivery{m, b}
+		d := &delivery{msg: m, bus: b, last: last}
 		if id := d.Header(pinHeader); id != "" {
 			pin = id
 		}
@@ -71,17 +89,25 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		return fmt.Errorf("consume %s of %s: %w", c.Name, c.Stream, err)
 	}
 	if pin != "" && !b.closed() && b.conn.IsConnected() {
-		if err := b.unpin(context.WithoutCancel(ctx), c, pin); err != nil {
-			b.log.Debug("bus consumer still pinned", "err", err) // pinTTL frees it
-		}
+		b.unpin(context.WithoutCancel(ctx), c, pin)
 	}
 	return nil
 }
 
-// unpin lets another process take over at once, if the pin is still ours.
-func (b *Bus) unpin(ctx context.Context, c bus.Consumer, pin string) error {
+func pullOptions(batch int, expiry, heartbeat time.Duration) []jetstream.PullConsumeOpt {
+	return []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(batch), jetstream.PullExpiry(expiry), jetstream.PullHeartbeat(heartbeat)}
+}
+
+// unpin lets another Consume take over at once, if the pin is still ours.
+func (b *Bus) unpin(ctx context.Context, c bus.Consumer, pin string) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
+	if err := b.tryUnpin(ctx, c, pin); err != nil {
+		b.log.Debug("bus consumer still pinned", "err", err) // pinTTL frees it
+	}
+}
+
+func (b *Bus) tryUnpin(ctx context.Context, c bus.Consumer, pin string) error {
 	stream, err := b.js.Stream(ctx, c.Stream)
 	if err != nil {
 		return err
@@ -143,7 +169,7 @@ func (b *Bus) Tail(ctx context.Context, stream, filter string, from uint64, hand
 		config.OptStartSeq = next
 		return b.js.CreateConsumer(ctx, stream, config)
 	}
-	err = b.pull(ctx, source, []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(maxBatch)}, func(m jetstream.Msg) {
+	err = b.pull(ctx, source, pullOptions(maxBatch, pullExpiry, pullHeartbeat), func(m jetstream.Msg) {
 		meta, err := m.Metadata()
 		if err != nil || ctx.Err() != nil {
 			return
@@ -203,21 +229,22 @@ func (b *Bus) subscribe(ctx context.Context, source func(context.Context) (jetst
 	}
 	var gate gate
 	defer gate.shut()
-	pass := func(m jetstream.Msg) { gate.pass(func() { handle(m) }) }
+	pass := func(m jetstream.Msg) {
+		if gate.enter() {
+			defer gate.leave()
+			handle(m)
+		}
+	}
 	trouble := make(chan error, 1)
-	sub, err := consumer.Consume(pass, append([]jetstream.PullConsumeOpt{
-		jetstream.PullExpiry(pullExpiry),
-		jetstream.PullHeartbeat(pullHeartbeat),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			if errors.Is(err, jetstream.ErrPinIDMismatch) {
-				return // another process was pinned; nats.go asks again by itself
-			}
-			select {
-			case trouble <- err:
-			default: // the first is enough
-			}
-		}),
-	}, opts...)...)
+	sub, err := consumer.Consume(pass, append(opts[:len(opts):len(opts)], jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+		if errors.Is(err, jetstream.ErrPinIDMismatch) {
+			return // another process was pinned; nats.go asks again by itself
+		}
+		select {
+		case trouble <- err:
+		default: // the first is enough
+		}
+	}))...)
 	if err != nil {
 		return false, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -40,6 +41,7 @@ type embedded struct {
 	*server.Server
 	dir      string
 	internal string // password of the connection inside the process; it never leaves memory
+	pumps    sync.WaitGroup
 }
 
 func startEmbedded(e Embedded, streams []bus.Stream, log *slog.Logger) (*embedded, error) {
@@ -59,6 +61,8 @@ func startEmbedded(e Embedded, streams []bus.Stream, log *slog.Logger) (*embedde
 		JetStreamMaxMemory:     64 << 20,
 		NoSigs:                 true,
 		DisableJetStreamBanner: true,
+		// Each acknowledgement has a subject of its own; a cache of routes only forgets.
+		NoSublistCache: true,
 	}
 	users := doorkeeper{internalUser: internal}
 	var external string
@@ -99,12 +103,24 @@ func startEmbedded(e Embedded, streams []bus.Stream, log *slog.Logger) (*embedde
 }
 
 func (s *embedded) connect() []nats.Option {
-	return []nats.Option{nats.InProcessServer(s.Server), nats.UserInfo(internalUser, s.internal)}
+	return []nats.Option{nats.InProcessServer(s), nats.UserInfo(internalUser, s.internal)}
+}
+
+// InProcessConn gives nats.go the connection.
+func (s *embedded) InProcessConn() (net.Conn, error) {
+	conn, err := s.Server.InProcessConn()
+	if err != nil {
+		return nil, err
+	}
+	p := newPipe(conn)
+	s.pumps.Go(p.pump)
+	return p, nil
 }
 
 func (s *embedded) stop() {
 	s.Shutdown()
 	s.WaitForShutdown()
+	s.pumps.Wait()
 }
 
 // vanished reports whether a stream's files were deleted under the running server, which

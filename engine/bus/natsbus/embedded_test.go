@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -279,13 +280,23 @@ func TestPublish_largeBatch(t *testing.T) {
 	t.Parallel()
 	b := open(t, natsbus.Options{Embedded: &natsbus.Embedded{Dir: t.TempDir()}})
 	defer closeBus(t, b)
-	msgs := make([]bus.Message, 40_000)
-	for i := range msgs {
-		msgs[i] = ring
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	const callers, batch = 4, 10_000
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			for _, err := range b.Publish(ctx, slices.Repeat([]bus.Message{ring}, batch)...) {
+				if err != nil {
+					t.Errorf("publish: %v", err)
+					return
+				}
+			}
+		})
 	}
-	publish(t, b, msgs...)
+	group.Wait()
 	last, err := b.Last(t.Context(), bus.Events)
-	if err != nil || last < uint64(len(msgs)) {
-		t.Errorf("stored %d, %v, want %d", last, err, len(msgs))
+	if err != nil || last < callers*batch {
+		t.Errorf("stored %d, %v, want %d", last, err, callers*batch)
 	}
 }

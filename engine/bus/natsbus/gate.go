@@ -9,13 +9,17 @@ type gate struct {
 	closed bool
 }
 
-func (g *gate) pass(do func()) {
+// enter reports whether the gate is open; whoever is let in must leave.
+func (g *gate) enter() bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.closed {
-		do()
+	if g.closed {
+		g.mu.Unlock()
+		return false
 	}
+	return true
 }
+
+func (g *gate) leave() { g.mu.Unlock() }
 
 // shut returns once a handler that is inside has left; none enters after.
 func (g *gate) shut() {

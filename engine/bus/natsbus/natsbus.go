@@ -49,7 +49,8 @@ type Bus struct {
 	server *embedded // nil for a cluster
 	conn   *nats.Conn
 	js     jetstream.JetStream
-	acks   *acks
+	acks   *acks    // of publishes
+	lasts  lastAcks // of deliveries
 
 	done  chan struct{} // closed by Close
 	close func() error
@@ -94,6 +95,7 @@ func (b *Bus) open(ctx context.Context) (err error) {
 		nats.DisconnectErrHandler(b.disconnected),
 		nats.ReconnectHandler(b.reconnected),
 		nats.ErrorHandler(b.asyncError),
+		nats.SkipSubjectValidation(), // the port's methods check what they are given
 	}
 	if b.opts.Embedded != nil {
 		if b.server, err = startEmbedded(*b.opts.Embedded, b.opts.Streams, b.log); err != nil {
@@ -178,6 +180,7 @@ func (b *Bus) Close() error { return b.close() }
 func (b *Bus) shut() error {
 	close(b.done)
 	if b.conn != nil {
+		b.lasts.endAll()
 		// Acks wait in the write buffer; without them their messages would come again.
 		_ = b.conn.FlushTimeout(time.Second) // a broken connection has nothing left to give
 		b.conn.Close()

@@ -3,6 +3,7 @@ package natsbus
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,6 +18,8 @@ const (
 	answerTimeout = 2 * time.Second
 	// settleWait is how long Publish waits between two tries.
 	settleWait = 20 * time.Millisecond
+	// maxFlight bounds what one Publish has in flight; the server refuses what comes when 10,000 wait.
+	maxFlight = 4096
 )
 
 // Publish sends each message once, looks after the streams if one was missing, and sends
@@ -92,53 +95,49 @@ func (b *Bus) stream(subject string) (bus.Stream, error) {
 	return bus.Stream{}, fmt.Errorf("%w takes subject %q", bus.ErrNoStream, subject)
 }
 
-// send publishes the messages todo names, in flight together, writes their outcome to errs
-// and returns those worth another try.
+// send publishes the messages todo names, writes their outcome to errs and returns those
+// worth another try.
 func (b *Bus) send(ctx context.Context, msgs []bus.Message, todo []int, errs []error) (again []int) {
+	for part := range slices.Chunk(todo, maxFlight) {
+		again = append(again, b.fly(ctx, msgs, part, errs)...)
+	}
+	return again
+}
+
+// fly is send for so many messages as may be in flight together.
+func (b *Bus) fly(ctx context.Context, msgs []bus.Message, todo []int, errs []error) (again []int) {
 	f := b.acks.begin(len(todo))
+	var out nats.Msg
 	for n, i := range todo {
-		out := encode(msgs[i])
-		out.Reply = b.acks.reply(f, n)
-		if err := b.conn.PublishMsg(out); err != nil {
-			b.acks.settle(f.id, n, err)
+		f.encode(msgs[i], &out)
+		out.Reply = f.replies[n]
+		if err := b.conn.PublishMsg(&out); err != nil {
+			b.acks.refuse(f, n, err)
 		}
 	}
-	patience := time.NewTimer(answerTimeout)
-	defer patience.Stop()
+	f.patience.Reset(min(answerTimeout, b.opts.Timeout))
 	unanswered := error(jetstream.ErrAsyncPublishTimeout)
 	select {
 	case <-f.landed:
-	case <-patience.C:
+	case <-f.patience.C:
 	case <-b.done:
 		unanswered = bus.ErrClosed
 	case <-ctx.Done():
 		unanswered = ctx.Err()
 	}
-	for n, err := range b.acks.end(f, unanswered) {
+	b.acks.end(f, unanswered)
+	for n, err := range f.errs {
 		i := todo[n]
 		if err != nil && transient(err) && ctx.Err() == nil {
 			again = append(again, i)
 		}
 		errs[i] = b.classify(err)
 	}
+	b.acks.release(f)
 	return again
 }
 
-func encode(m bus.Message) *nats.Msg {
-	out := &nats.Msg{Subject: m.Subject, Data: m.Data}
-	if m.ID != "" || len(m.Header) > 0 {
-		out.Header = make(nats.Header, len(m.Header)+1)
-		for k, v := range m.Header {
-			out.Header[k] = []string{v}
-		}
-		if m.ID != "" {
-			out.Header[jetstream.MsgIDHeader] = []string{m.ID}
-		}
-	}
-	return out
-}
-
-// decode is the inverse of encode; headers of the broker's own are left out.
+// decode is the inverse of flight.encode; headers of the broker's own are left out.
 func decode(m jetstream.Msg) bus.Message {
 	out := bus.Message{Subject: m.Subject(), Data: m.Data()}
 	for k, v := range m.Headers() {
@@ -178,7 +177,10 @@ func (b *Bus) Listen(ctx context.Context, pattern string, handle func(string, []
 	}
 	var gate gate
 	sub, err := b.conn.Subscribe(pattern, func(m *nats.Msg) {
-		gate.pass(func() { handle(m.Subject, m.Data) })
+		if gate.enter() {
+			defer gate.leave()
+			handle(m.Subject, m.Data)
+		}
 	})
 	if err != nil {
 		return fmt.Errorf("listen to %q: %w", pattern, b.classify(err))
