@@ -195,12 +195,15 @@ func (s *shard) round(ctx context.Context, batch []*item) {
 	for _, t := range turns {
 		t.take(ctx)
 		if t.changed() {
+			if t.next.Status.Final() {
+				t.ending = s.r.endings.add(t.id, t.next.EndedAt)
+			}
 			batches = append(batches, t.batch())
 			writing = append(writing, t)
 		}
 	}
 	if len(batches) > 0 {
-		for i, err := range s.r.Store.Commit(ctx, batches...) {
+		for i, err := range s.commit(ctx, writing, batches) {
 			s.committed(ctx, writing[i], err)
 		}
 		s.recycle(batches)
@@ -213,6 +216,16 @@ func (s *shard) round(ctx context.Context, batch []*item) {
 	case s.out <- turns:
 	case <-ctx.Done():
 	}
+}
+
+// commit stores the turns, those that end jobs only while others know that this server lives.
+func (s *shard) commit(ctx context.Context, writing []*turn, batches []store.Batch) []error {
+	if slices.ContainsFunc(writing, func(t *turn) bool { return t.ending }) {
+		if err := s.r.standing(ctx); err != nil {
+			return slices.Repeat([]error{err}, len(batches))
+		}
+	}
+	return s.r.Store.Commit(ctx, batches...)
 }
 
 // buffer returns room for a body.
@@ -254,7 +267,13 @@ func (s *shard) committed(ctx context.Context, t *turn, err error) {
 			return
 		}
 		log.Warn("commit failed, the turn is taken again", "err", err)
+		if t.next.Status.Final() {
+			s.later(&item{job: t.id, recover: true}) // it may have ended all the same
+		}
 	} else {
+		if t.ending {
+			s.r.endings.told(t.id) // by whoever ended it
+		}
 		log.Debug("revision conflict, the turn is taken again", "err", err)
 	}
 	t.effects, t.failed = nil, err
