@@ -214,7 +214,9 @@ func (w *writer) effect(e *Effect) {
 	w.OptText("topic", e.Topic)
 	w.OptText("status", string(e.Status))
 	w.parent("parent", e.Parent)
-	w.OptValue("variables", e.Variables)
+	if e.Type != NotifyParent { // which carries the job's own
+		w.OptValue("variables", e.Variables)
+	}
 }
 
 // AppendEvent appends the stored form of an event to dst.
@@ -314,6 +316,9 @@ func (m *Machine) Decode(v value.Value) (*Job, error) {
 			Child: e.Get("child").Text(), Act: e.Get("act").Text(), Topic: e.Get("topic").Text(), Status: Status(e.Get("status").Text()),
 			Parent: parent(e.Get("parent")), Variables: e.Get("variables"),
 		})
+		if last := &j.Outbox[len(j.Outbox)-1]; last.Type == NotifyParent {
+			last.Variables = j.Variables
+		}
 	}
 	idle := &TaskState{}
 	for i := range j.Tasks {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/store"
@@ -154,14 +155,21 @@ func (s *subject) handler(parent *engine.Job) {
 	}
 }
 
-// news checks that a parent which knows an older status is still being told.
+// onItsWay is how long the news of an ended job may take to its parent.
+const onItsWay = time.Minute
+
+// news checks that a parent which knows an older status is still being told. The outbox of a
+// job that has ended says for good what it had to tell.
 func (s *subject) news(parent *engine.Job) {
 	for _, e := range s.job.Outbox {
+		if s.job.Status.Final() && time.Since(time.UnixMilli(s.job.EndedAt)) > onItsWay {
+			break
+		}
 		if e.Type == engine.NotifyParent && e.Status == s.job.Status {
 			return
 		}
 	}
-	s.suspect(Family, "It is %s; its parent job %s does not know, and the news is in no outbox. A server that starts tells it again.", s.job.Status, parent.ID)
+	s.suspect(Family, "It is %s; its parent job %s does not know, and the news is not on its way. A server that starts tells it again.", s.job.Status, parent.ID)
 }
 
 // forgotten checks that a child which its parent no longer waits for is over, or is told to

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"testing"
+	"time"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/runner"
@@ -90,7 +91,7 @@ func TestCheck_familyNewsOnItsWay(t *testing.T) {
 	t.Parallel()
 	w := admit(t)
 	w.amend(w.child(), func(j *engine.Job, _ *engine.Machine) {
-		j.Status = engine.Complete
+		j.Status, j.EndedAt = engine.Complete, time.Now().UnixMilli()
 		j.Outbox = []engine.Effect{{Type: engine.NotifyParent, Key: "k", Parent: j.Parent, Status: engine.Complete}}
 	})
 	w.task(id(busy), "a", func(*engine.TaskState) {})

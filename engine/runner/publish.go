@@ -172,7 +172,10 @@ func (t *turn) settled(ctx context.Context) {
 			sent = append(sent, e.Key)
 		}
 	}
-	if len(sent) > 0 {
+	if t.told != nil && t.told.Status.Final() && (t.next != nil || t.recovering()) {
+		r.endings.told(t.id)
+	}
+	if len(sent) > 0 && !t.told.Status.Final() {
 		t.shard.own.push(&item{job: t.id, sent: sent})
 	}
 	if t.again {

@@ -78,7 +78,7 @@ var jobFields = newIndexer(store.Jobs, map[string]func(jobDoc) any{
 	"watchers":           func(d jobDoc) any { return setOrNil(d.job.Watchers) },
 	"uuid":               func(d jobDoc) any { return orNil(d.m.Workflow().ID) },
 	"due":                func(d jobDoc) any { return orNil(d.job.Due()) },
-	"live":               func(d jobDoc) any { return orNil(!d.job.Status.Final() || len(d.job.Outbox) > 0) },
+	"live":               func(d jobDoc) any { return orNil(!d.job.Status.Final()) },
 	"error":              func(d jobDoc) any { return len(d.job.Errors) > 0 },
 })
 

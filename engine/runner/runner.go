@@ -33,17 +33,23 @@ type Options struct {
 	Partitions int              // of the event subjects; 32 unless set, the same for all servers
 	Shards     int              // jobs stepped at the same time; twice the processors unless set
 	Batch      int              // turns committed together by one shard at most; 64 unless set
-	Cached     int              // jobs kept in memory by one shard; 4096 unless set
+	Cached     int              // jobs kept in memory by one shard; 1024 unless set
 	Sweep      time.Duration    // how often the store is searched for what is due; 1 s unless set
+	Name       string           // shown to people as the server that does something
+	// Shared says that other processes may work on the same store. They share the partitions,
+	// and one that falls silent is replaced by the others.
+	Shared bool
 }
 
 // Runner runs jobs. Its methods may be called while Run is at work; they wait until it is.
 type Runner struct {
 	Options
-	shards []*shard
-	seed   maphash.Seed
-	timers *timers
-	ready  chan struct{} // closed once Run takes work
+	shards  []*shard
+	seed    maphash.Seed
+	timers  *timers
+	endings endings
+	members members
+	ready   chan struct{} // closed once Run takes work
 }
 
 // New builds a runner.
@@ -57,7 +63,7 @@ func New(o Options) *Runner {
 	for _, d := range []struct {
 		field *int
 		value int
-	}{{&o.Partitions, 32}, {&o.Shards, 2 * runtime.GOMAXPROCS(0)}, {&o.Batch, 64}, {&o.Cached, 4096}} {
+	}{{&o.Partitions, 32}, {&o.Shards, 2 * runtime.GOMAXPROCS(0)}, {&o.Batch, 64}, {&o.Cached, 1024}} {
 		if *d.field <= 0 {
 			*d.field = d.value
 		}
@@ -66,6 +72,7 @@ func New(o Options) *Runner {
 		o.Sweep = time.Second
 	}
 	r := &Runner{Options: o, seed: maphash.MakeSeed(), timers: newTimers(), ready: make(chan struct{})}
+	r.members.init()
 	for range o.Shards {
 		r.shards = append(r.shards, newShard(r))
 	}
@@ -75,6 +82,9 @@ func New(o Options) *Runner {
 // Run takes events and timers until ctx ends, finishes the turns at hand, and returns. It
 // may be called once.
 func (r *Runner) Run(ctx context.Context) error {
+	if err := r.join(ctx); err != nil {
+		return nil // told to stop before it began
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range r.shards {
 		g.Go(func() error { return s.run(ctx) })
@@ -85,25 +95,13 @@ func (r *Runner) Run(ctx context.Context) error {
 	g.Go(func() error { return r.listen(ctx) })
 	g.Go(func() error { return r.timers.run(ctx, r.Now, r.ring) })
 	g.Go(func() error { return r.sweep(ctx) })
+	g.Go(func() error { return r.attend(ctx) })
 	err := g.Wait()
+	r.leave(ctx)
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
-}
-
-// consume hands events from the bus to the shards of their jobs.
-func (r *Runner) consume(ctx context.Context) error {
-	return r.Bus.Consume(ctx, bus.Consumer{
-		Stream: bus.Events, Name: "engine", MaxPending: 4096,
-		// Short, because it is how long an event waits whose server was killed; a turn that
-		// takes longer meets its own event again as a stale one.
-		AckWait: 5 * time.Second,
-	}, func(d bus.Delivery) {
-		if it := r.accept(d); it != nil && !r.put(ctx, it) {
-			d.Nak(0)
-		}
-	})
 }
 
 // accept reads an event from the bus; nil when it is none and was given up.

@@ -52,6 +52,7 @@ type entry struct {
 	revision int64
 	used     int64 // the shard's round, for eviction
 	fresh    int64 // the round in which it was read from the store
+	due      int64 // for which its timer was set last
 }
 
 // shard steps the jobs that hash to it, one turn at a time. Its memory is its own.
@@ -61,6 +62,7 @@ type shard struct {
 	own    inbox      // from the runner itself: what turns caused never waits
 	out    chan []*turn
 	done   chan struct{}
+	intake intake
 	cache  map[string]*entry
 	late   late
 	rounds int64
@@ -69,7 +71,7 @@ type shard struct {
 
 func newShard(r *Runner) *shard {
 	return &shard{
-		r: r, in: make(chan *item, 4*r.Batch), out: make(chan []*turn, 8), done: make(chan struct{}),
+		r: r, in: make(chan *item, r.Batch), out: make(chan []*turn, 8), done: make(chan struct{}),
 		cache: map[string]*entry{}, late: late{}, own: inbox{bell: make(chan struct{}, 1)},
 	}
 }
@@ -111,40 +113,66 @@ func (s *shard) run(ctx context.Context) error {
 	beat := time.NewTicker(lateAfter)
 	defer beat.Stop()
 	for {
-		var batch []*item
-		select {
-		case it := <-s.in:
-			batch = append(batch, it)
-		case <-s.own.bell:
-		case <-beat.C:
-			s.flush(context.WithoutCancel(ctx))
-			continue
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		mine, more := s.own.pop(s.r.Batch)
-		if more {
-			s.own.push(nil) // ring again
-		}
-		for _, it := range mine {
-			if it != nil {
-				batch = append(batch, it)
-			}
-		}
-	fill:
-		for len(batch) < s.r.Batch {
+		if s.intake.n == 0 {
 			select {
 			case it := <-s.in:
-				batch = append(batch, it)
-			default:
-				break fill
+				s.take(it)
+			case <-s.own.bell:
+			case <-beat.C:
+				s.flush(context.WithoutCancel(ctx))
+			case <-ctx.Done():
+				return ctx.Err()
 			}
+		}
+		select {
+		case <-beat.C:
+			s.flush(context.WithoutCancel(ctx))
+		case <-ctx.Done():
+			return ctx.Err()
+		default:
+		}
+		s.fill()
+		if s.intake.n == 0 {
+			continue
 		}
 		// A turn that began is finished, with a deadline of its own.
 		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		s.round(work, batch)
+		s.round(work, s.intake.pick(s.r.Batch))
 		cancel()
 	}
+}
+
+// fill takes in what waits, within bounds.
+func (s *shard) fill() {
+	room := 4*s.r.Batch - s.intake.n
+	mine, more := s.own.pop(max(room, 0))
+	if more {
+		s.own.push(nil) // ring again
+	}
+	for _, it := range mine {
+		if it != nil {
+			s.take(it)
+		}
+	}
+	for s.intake.n < 4*s.r.Batch {
+		select {
+		case it := <-s.in:
+			s.take(it)
+		default:
+			return
+		}
+	}
+}
+
+// take puts an item into its workflow's lane. Jobs that are not in memory share one.
+func (s *shard) take(it *item) {
+	workflow := ""
+	if it.machine != nil {
+		workflow = it.machine.Workflow().Name
+	} else if e := s.cache[it.job]; e != nil {
+		workflow = e.machine.Workflow().Name
+	}
+	s.intake.add(workflow, it)
 }
 
 // round makes one turn for each job of the batch, commits them together and passes them on
@@ -167,12 +195,15 @@ func (s *shard) round(ctx context.Context, batch []*item) {
 	for _, t := range turns {
 		t.take(ctx)
 		if t.changed() {
+			if t.next.Status.Final() {
+				t.ending = s.r.endings.add(t.id, t.next.EndedAt)
+			}
 			batches = append(batches, t.batch())
 			writing = append(writing, t)
 		}
 	}
 	if len(batches) > 0 {
-		for i, err := range s.r.Store.Commit(ctx, batches...) {
+		for i, err := range s.commit(ctx, writing, batches) {
 			s.committed(ctx, writing[i], err)
 		}
 		s.recycle(batches)
@@ -185,6 +216,16 @@ func (s *shard) round(ctx context.Context, batch []*item) {
 	case s.out <- turns:
 	case <-ctx.Done():
 	}
+}
+
+// commit stores the turns, those that end jobs only while others know that this server lives.
+func (s *shard) commit(ctx context.Context, writing []*turn, batches []store.Batch) []error {
+	if slices.ContainsFunc(writing, func(t *turn) bool { return t.ending }) {
+		if err := s.r.standing(ctx); err != nil {
+			return slices.Repeat([]error{err}, len(batches))
+		}
+	}
+	return s.r.Store.Commit(ctx, batches...)
 }
 
 // buffer returns room for a body.
@@ -226,7 +267,13 @@ func (s *shard) committed(ctx context.Context, t *turn, err error) {
 			return
 		}
 		log.Warn("commit failed, the turn is taken again", "err", err)
+		if t.next.Status.Final() {
+			s.later(&item{job: t.id, recover: true}) // it may have ended all the same
+		}
 	} else {
+		if t.ending {
+			s.r.endings.told(t.id) // by whoever ended it
+		}
 		log.Debug("revision conflict, the turn is taken again", "err", err)
 	}
 	t.effects, t.failed = nil, err
@@ -242,8 +289,9 @@ func (s *shard) stored(t *turn) {
 	for _, run := range t.begun {
 		s.late.add(t, run)
 	}
-	if due := t.next.Due(); due > 0 {
+	if due := t.next.Due(); due > 0 && due != t.entry.due {
 		s.r.timers.set(t.id, due)
+		t.entry.due = due
 	}
 }
 

@@ -61,8 +61,9 @@ type sim struct {
 	servers []*server
 	faulty  bool
 	started []string
-	held    []func() // answers of workers that are still on their way
-	drawn   int      // faults considered so far
+	held    []func()        // answers of workers that are still on their way
+	drawn   int             // faults considered so far
+	ends    map[string]bool // jobs whose end was announced
 }
 
 // server is a runner whose goroutines the simulator plays itself.
@@ -117,7 +118,20 @@ func (s *sim) chance(n int) bool {
 	return s.rng.IntN(n) == 0
 }
 
+// heard notes what is announced.
+func (s *sim) heard(m bus.Message) {
+	v, err := value.ParseLast(m.Data)
+	if err != nil {
+		s.t.Errorf("seed %d: announcement: %v", s.seed, err)
+	}
+	switch v.Get("topic").Text() {
+	case "jobComplete", "jobCancel":
+		s.ends[v.Path("job", "_id").Text()] = true
+	}
+}
+
 func (s *sim) build() {
+	s.ends = map[string]bool{}
 	broken := errors.New("the store stumbles")
 	var err error
 	s.store, err = memstore.New(memstore.Options{
@@ -152,6 +166,9 @@ func (s *sim) build() {
 				f.Drop = s.chance(20)
 				if f.Drop || s.chance(30) {
 					f.Err = bus.ErrUnavailable
+				}
+				if !f.Drop && a.Stream == bus.Feed {
+					s.heard(a.Message)
 				}
 				return f
 			}
@@ -200,7 +217,7 @@ func (s *sim) boot() *server {
 	r := New(Options{
 		Library: library.New(library.Options{Store: s.store, Catalog: builtin.Catalog(), Now: s.clock, Limits: limits}),
 		Store:   s.store, Bus: s.bus, Log: slog.New(slog.DiscardHandler), Now: s.clock,
-		Shards: 1, Batch: 1024, Cached: 4,
+		Shards: 1, Batch: 1024, Cached: 4, Shared: true,
 	})
 	srv := &server{r: r}
 	var err error
@@ -211,6 +228,8 @@ func (s *sim) boot() *server {
 	})
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	for r.sign(context.Background()) != nil {
 	}
 	s.sweep(srv)
 	return srv
@@ -224,6 +243,7 @@ func (s *sim) sweep(srv *server) {
 		srv.epoch = epoch
 	}
 	_ = srv.r.ringDue(ctx) // the next beat tries again
+	_ = srv.r.beat(ctx)    // likewise
 	srv.r.shards[0].flush(ctx)
 	s.collect(srv)
 }
@@ -529,6 +549,9 @@ func (s *sim) check() {
 	found := map[string]bool{}
 	for _, st := range s.jobs(ctx) {
 		found[st.Job.ID] = true
+		if st.Job.Status.Final() && !s.ends[st.Job.ID] {
+			s.t.Errorf("seed %d: job %s is %s and nobody was told", s.seed, st.Job.ID, st.Job.Status)
+		}
 		if !st.Job.Status.Final() {
 			ok := st.Job.Status == engine.Errored && slices.ContainsFunc(st.Job.Errors, func(r engine.Record) bool {
 				text := r.Message.Text()

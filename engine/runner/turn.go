@@ -32,19 +32,13 @@ type turn struct {
 	runs    map[string]*engine.Run // to be stored with the turn
 	begun   map[string]*engine.Run // work that just went out: stored a little later, see late
 	again   bool                   // pure work is left over
+	ending  bool                   // it noted the job's end
 	tight   bool                   // large outputs are refused
 	failed  error
 	errs    map[*item]error
 }
 
-func (t *turn) changed() bool {
-	return t.next != nil && (len(t.events) > 0 || t.failed == nil && t.cleared())
-}
-
-// cleared tells whether an ended job's outbox has become empty and should be stored so.
-func (t *turn) cleared() bool {
-	return t.entry.revision > 0 && len(t.events) == 0 && t.next != t.entry.job && t.next.Status.Final() && len(t.next.Outbox) == 0
-}
+func (t *turn) changed() bool { return t.next != nil && len(t.events) > 0 }
 
 // take steps the job through the turn's items and the pure work they cause.
 func (t *turn) take(ctx context.Context) {
@@ -71,7 +65,7 @@ func (t *turn) take(ctx context.Context) {
 		return
 	}
 	t.told = t.current()
-	if t.next != nil && len(t.events) == 0 && !t.cleared() {
+	if t.next != nil && len(t.events) == 0 {
 		// Only the outbox became shorter: it is enough to know, until the next event is stored.
 		t.entry.job, t.next = t.next, nil
 	}
@@ -124,7 +118,7 @@ func (t *turn) all(ctx context.Context) {
 // begin loads the job, or makes it when the item starts it. A job to start is not looked for
 // at first: if it is there already, the commit says so and the item comes again.
 func (t *turn) begin(ctx context.Context, it *item) bool {
-	if it.event.Type == engine.JobStarted && it.tries == 0 && t.shard.cache[t.id] == nil {
+	if it.event.Type == engine.JobStarted && it.machine != nil && it.tries == 0 && t.shard.cache[t.id] == nil {
 		t.entry = &entry{machine: it.machine, used: t.shard.rounds, fresh: t.shard.rounds}
 		return true
 	}

@@ -15,6 +15,7 @@ const (
 	Projects         = "projects"
 	Revisions        = "revisions"
 	Roles            = "roles"
+	Servers          = "servers"
 	Sessions         = "sessions"
 	Settings         = "settings"
 	Tasks            = "tasks"
@@ -129,6 +130,7 @@ var Collections = []Collection{
 			By("metrics.start_time"),
 			By("name", "metrics.start_time"),
 			By("ancestors"),
+			Sparsely("metrics.end_time"),
 			Sparsely("parent.job"),
 			Sparsely("due"),
 			Sparsely("live"),
@@ -159,6 +161,13 @@ var Collections = []Collection{
 		Fields: []Field{
 			{Name: "name", Type: Text, Unique: true},
 			{Name: "provenance", Type: Text},
+		},
+	},
+	{
+		Name: Servers, // the processes that run jobs, each with its last sign of life
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "seen", Type: Time},
 		},
 	},
 	{
