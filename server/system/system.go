@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,13 +26,16 @@ import (
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
+	"github.com/heddlehq/heddle/engine/store/mongostore"
 	"github.com/heddlehq/heddle/engine/store/sqlitestore"
 )
 
 // Config says where a process keeps its things.
 type Config struct {
 	Data       string // folder of the embedded store and bus; "" keeps everything in memory
+	Store      string // mongodb:// address of a store that servers share; "" is the embedded one
 	NATS       []string
+	Name       string         // of this server, shown to people
 	BusListen  string         // address other processes reach the embedded bus at; "off" for none
 	Partitions int            // of the event subjects; 32 unless set
 	Allow      []netip.Prefix // addresses that are not public but tasks may call all the same
@@ -73,6 +77,7 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 	s.Library = library.New(library.Options{Store: s.Store, Catalog: builtin.Catalog(), Now: c.Now})
 	s.Runner = runner.New(runner.Options{
 		Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
+		Name: c.Name, Shared: c.Store != "",
 	})
 	s.Work(adapters.Worker{
 		Name: "engine", Consumer: "pool-" + adapters.EnginePool, Filter: []string{bus.TaskFilter(adapters.EnginePool, "")}, Parallel: 64,
@@ -80,7 +85,21 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 	return s, nil
 }
 
+// OpenStore opens the store at a mongodb:// address.
+func OpenStore(ctx context.Context, address string) (store.Store, error) {
+	if !strings.HasPrefix(address, "mongodb://") && !strings.HasPrefix(address, "mongodb+srv://") {
+		return nil, errors.New("the address of a store must begin with mongodb:// or mongodb+srv://")
+	}
+	return opened[store.Store](mongostore.Open(ctx, address, mongostore.Options{}))
+}
+
 func (c *Config) openStore(ctx context.Context) (store.Store, error) {
+	if c.Store != "" {
+		if len(c.NATS) == 0 {
+			return nil, errors.New("a store that servers share needs a bus that they share, too: give the URLs of a NATS cluster")
+		}
+		return OpenStore(ctx, c.Store)
+	}
 	if c.Data == "" {
 		return opened[store.Store](memstore.New(memstore.Options{}))
 	}
