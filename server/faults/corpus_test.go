@@ -1,0 +1,127 @@
+//go:build linux
+
+package faults
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// corpus are real workflows of some size.
+type corpus struct {
+	flows []value.Value
+}
+
+// newCorpus imports the projects in the folder HEDDLE_CORPUS.
+func newCorpus(s *server) *corpus {
+	s.t.Helper()
+	files, err := filepath.Glob(filepath.Join(os.Getenv("HEDDLE_CORPUS"), "projects", "*.json"))
+	if err != nil || len(files) == 0 {
+		s.t.Fatalf("HEDDLE_CORPUS has no projects: %v", err)
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.post("/automation-studio/projects/import", value.Object("project", value.MustParse(string(data))))
+	}
+	c := &corpus{}
+	for _, w := range s.get("/automation-studio/workflows", url.Values{"limit": {"0"}, "sort": {"name"}}).body.Get("items").Elements() {
+		if w.Get("tasks").Len() >= 12 && w.Get("errors").Len() == 0 {
+			c.flows = append(c.flows, w)
+		}
+	}
+	if len(c.flows) == 0 {
+		s.t.Fatal("HEDDLE_CORPUS has no workflow of twelve tasks")
+	}
+	return c
+}
+
+// pick is a workflow with variables that fit its input schema.
+func (c *corpus) pick(n int) (string, value.Value) {
+	w := c.flows[n%len(c.flows)]
+	return w.Get("name").Text(), sample(w.Get("inputSchema"), 0)
+}
+
+// giveUp cancels what only waits for a time that no test has, and children in error, whose
+// parents wait for somebody to repair them.
+func (c *corpus) giveUp(l *load) {
+	var ids []value.Value
+	for _, j := range l.list(jobs, url.Values{"in[status]": {"running,error"}, "limit": {"100"}, "include": {"name,status,ancestors"}}) {
+		if _, mine := l.byName[j.Get("name").Text()]; mine {
+			continue
+		}
+		if j.Get("status").Text() == "error" {
+			if j.Get("ancestors").Len() > 1 {
+				ids = append(ids, j.Get("_id"))
+			}
+			continue
+		}
+		if waitsLong(l.explained(j.Get("_id").Text())) {
+			ids = append(ids, j.Get("_id"))
+		}
+	}
+	if len(ids) > 0 {
+		_, _ = l.s.call(http.MethodPost, jobs+"/cancel", value.Object("jobIds", value.Array(ids...))) // else the next round does
+	}
+}
+
+// waitsLong tells whether all a job waits for is more than a few seconds away.
+func waitsLong(reasons value.Value) bool {
+	for _, r := range reasons.Elements() {
+		until, _ := r.Get("until").Int()
+		if until < time.Now().Add(5*time.Second).UnixMilli() || !slices.Contains([]string{"timer", "retry"}, r.Get("kind").Text()) {
+			return false
+		}
+	}
+	return reasons.Len() > 0
+}
+
+// sample makes a value that fits a schema.
+func sample(schema value.Value, depth int) value.Value {
+	if schema.Get("format").Text() == "ipv4" {
+		return value.String("192.0.2.1")
+	}
+	for _, given := range []value.Value{schema.Get("enum").At(0), schema.Get("default"), schema.Get("examples").At(0)} {
+		if !given.IsAbsent() {
+			return given
+		}
+	}
+	kind := schema.Get("type")
+	if kind.IsArray() {
+		if strings.Contains(kind.String(), "boolean") {
+			return value.False // most inputs that may be anything are switches
+		}
+		kind = kind.At(kind.Len() - 1)
+	}
+	switch kind.Text() {
+	case "object":
+		var m value.Members
+		for name, s := range schema.Get("properties").Members() {
+			if depth < 6 {
+				m.Set(name, sample(s, depth+1))
+			}
+		}
+		return m.Value()
+	case "array":
+		if items := schema.Get("items"); items.IsObject() && depth < 6 {
+			return value.Array(sample(items, depth+1))
+		}
+		return value.Array()
+	case "number", "integer":
+		return value.Int(1)
+	case "boolean":
+		return value.True
+	case "null":
+		return value.Null
+	}
+	return value.String("text")
+}
