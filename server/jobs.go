@@ -159,6 +159,17 @@ func explainJob(c *call) (value.Value, error) {
 		}
 		out[i] = m.Value()
 	}
+	aside, err := c.Runner.Quarantined(c.Request().Context(), st.Job.ID)
+	if err != nil {
+		return value.Absent, err
+	}
+	for _, e := range aside {
+		since, _ := e.Get("at").Int()
+		out = append(out, value.Object("kind", value.String("quarantine"), "message", value.String(fmt.Sprintf(
+			"An event (%s) crashed the engine and is kept aside: %s", e.Get("type").Text(), e.Get("error").Text())),
+			"unblock", value.String("play it again with: heddle quarantine replay "+e.Get("_id").Text()),
+			"since", e.Get("at"), "age", value.Int(max(0, c.Now().UnixMilli()-since)), "task", e.Get("task")))
+	}
 	return enveloped(fmt.Sprintf("Job is %s", st.Job.Status.Shown()),
 		value.Object("status", value.String(string(st.Job.Status.Shown())), "reasons", value.Array(out...))), nil
 }

@@ -31,6 +31,13 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 			return
 		}
 	}
+	if over, err := r.familyIsOver(ctx, parent); err != nil {
+		r.unavailable(t, err, nil)
+		return
+	} else if over {
+		refuse(engine.ClassChild, fmt.Errorf("job %s, to whose family the child would belong, has ended", parent.Ancestors[0]))
+		return
+	}
 	variables, err := r.childVariables(ctx, e)
 	if err != nil {
 		refuse(engine.ClassData, err)
@@ -51,6 +58,27 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 	}
 	again.machine, again.event.Start = m, start
 	r.shard(e.Child).own.push(again)
+}
+
+// familyIsOver tells whether the first ancestor of a job that is itself a child has ended.
+// Nothing new may start below it: jobs that start each other would else multiply faster than a
+// cancel goes from parents to children.
+func (r *Runner) familyIsOver(ctx context.Context, job *engine.Job) (bool, error) {
+	if job.Parent == nil {
+		return false, nil
+	}
+	doc, err := r.Store.Get(ctx, store.Jobs, job.Ancestors[0])
+	if errors.Is(err, store.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	v, err := value.ParseLast(doc.Body)
+	if err != nil {
+		return false, err
+	}
+	return engine.Status(v.Get("status").Text()).Final(), nil
 }
 
 // recovering tells whether the turn issued orders again rather than for the first time.

@@ -31,6 +31,8 @@ type Member struct {
 	Announced int64 // every job that ended before has been told of
 	Draining  bool  // it gives its partitions away
 	revision  int64
+
+	Partitions int // that belong to it
 }
 
 type members struct {
@@ -53,6 +55,12 @@ type sign struct {
 func (m *members) init() {
 	m.id, m.heard, m.changed = library.NewID(), map[string]sign{}, make(chan struct{}, 1)
 	m.alive = []string{m.id}
+}
+
+func (m *members) isDraining() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.draining
 }
 
 // partitions are those that belong to this server.
@@ -157,6 +165,9 @@ func (r *Runner) beat(ctx context.Context) error {
 			alive = append(alive, m.ID)
 		}
 	}
+	if len(alive) == 0 {
+		alive = append(alive, r.members.id) // better a draining server than none
+	}
 	slices.Sort(alive)
 	moved := !slices.Equal(alive, r.members.alive)
 	r.members.alive = alive
@@ -210,6 +221,38 @@ func (r *Runner) tellAgain(ctx context.Context, since int64) error {
 	})
 }
 
+// ErrDraining is the answer to a start on a server that gives its work away.
+var ErrDraining = fmt.Errorf("this server is being drained; ask another: %w", ErrBusy)
+
+// Standing is how a server takes part.
+type Standing struct {
+	ID, Name   string
+	Partitions int  // that belong to it
+	Alone      bool // nobody else is there to take them
+	Draining   bool
+}
+
+// Drain makes this server start no more jobs and give its partitions to the others, as far
+// as there are any. It may be repeated to see how far that has come.
+func (r *Runner) Drain(ctx context.Context) (Standing, error) {
+	r.members.mu.Lock()
+	r.members.draining = true
+	r.members.mu.Unlock()
+	if err := r.beat(ctx); err != nil {
+		return Standing{}, err
+	}
+	return r.Standing(), nil
+}
+
+// Standing tells how this server takes part.
+func (r *Runner) Standing() Standing {
+	owned := len(r.members.partitions(r.Partitions))
+	r.members.mu.Lock()
+	defer r.members.mu.Unlock()
+	others := slices.ContainsFunc(r.members.alive, func(id string) bool { return id != r.members.id })
+	return Standing{r.members.id, r.Name, owned, !others, r.members.draining}
+}
+
 // leave takes this server off the list when it stops in good order.
 func (r *Runner) leave(ctx context.Context) {
 	if !r.endings.none() {
@@ -238,6 +281,14 @@ func (r *Runner) Members(ctx context.Context) ([]Member, error) {
 		m.Seen, _ = v.Get("seen").Int()
 		m.Announced, _ = v.Get("announced").Int()
 		out = append(out, m)
+	}
+	r.members.mu.Lock()
+	defer r.members.mu.Unlock()
+	for p := range r.Partitions {
+		id := owner(r.members.alive, p)
+		if i := slices.IndexFunc(out, func(m Member) bool { return m.ID == id }); i >= 0 {
+			out[i].Partitions++
+		}
 	}
 	return out, nil
 }

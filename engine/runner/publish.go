@@ -135,8 +135,7 @@ func (t *turn) giveBack() {
 			it.tight = true
 			t.shard.own.push(it)
 		case tooLarge && it.delivery != nil:
-			t.shard.r.Log.Error("event given up: its job cannot be stored", "job", t.id, "type", it.event.Type, "err", t.failed)
-			it.delivery.Term(t.failed.Error())
+			t.shard.r.quarantine(context.Background(), t, it, t.failed)
 		case it.delivery != nil:
 			it.delivery.Nak(50 * time.Millisecond)
 		case it.reply == nil:
@@ -190,12 +189,11 @@ func (t *turn) settled(ctx context.Context) {
 		case isRefusal(err):
 			r.Log.Info("event refused", "job", t.id, "task", it.event.Task, "type", it.event.Type, "err", err)
 			it.ack()
+		case it.attempts() >= maxTries && isCrash(err):
+			r.quarantine(ctx, t, it, err)
 		case it.delivery == nil:
 			r.Log.Warn("work of the engine's own is taken again", "job", t.id, "type", it.event.Type, "err", err)
 			t.shard.later(it)
-		case it.delivery.Deliveries() >= maxTries:
-			r.Log.Error("event given up", "job", t.id, "task", it.event.Task, "type", it.event.Type, "err", err)
-			it.delivery.Term(err.Error())
 		default:
 			r.Log.Warn("event is taken again", "job", t.id, "type", it.event.Type, "err", err)
 			it.delivery.Nak(time.Second)

@@ -163,8 +163,11 @@ type Begin struct {
 
 // Start starts a job of a stored workflow. It returns once the job is stored; from then on it
 // cannot be lost. Errors: ErrNotFound without such a workflow, *workflows.Invalid for a
-// draft, *InputError for variables that do not fit, ErrBusy.
+// draft, *InputError for variables that do not fit, ErrBusy, ErrDraining.
 func (r *Runner) Start(ctx context.Context, b Begin) (State, error) {
+	if r.members.isDraining() {
+		return State{}, ErrDraining
+	}
 	m, start, err := r.prepare(ctx, b)
 	if err != nil {
 		return State{}, err

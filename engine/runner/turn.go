@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/builtin"
@@ -40,26 +41,29 @@ type turn struct {
 
 func (t *turn) changed() bool { return t.next != nil && len(t.events) > 0 }
 
-// take steps the job through the turn's items and the pure work they cause.
+// take steps the job through the turn's items and the pure work they cause. Items that crash
+// the turn are left out of it.
 func (t *turn) take(ctx context.Context) {
-	t.errs = map[*item]error{}
-	defer func() {
-		if p := recover(); p != nil {
-			t.shard.r.Log.Error("job crashed its turn", "job", t.id, "panic", p, "stack", string(debug.Stack()))
-			delete(t.shard.cache, t.id)
-			t.next, t.events, t.effects = nil, nil, nil
-			for _, it := range t.items {
-				t.errs[it] = fmt.Errorf("job %s: internal error", t.id)
+	if crash := t.try(ctx, t.items); crash != nil {
+		poison := map[*item]error{}
+		var good []*item
+		for _, it := range t.items {
+			if crash := t.try(ctx, append(slices.Clip(good), it)); crash != nil {
+				poison[it] = crash
+			} else {
+				good = append(good, it)
 			}
 		}
-	}()
-	t.all(ctx)
-	if t.doubtful() {
-		// Another server may have stepped the job since it was read: look again.
-		delete(t.shard.cache, t.id)
-		t.entry, t.next, t.effects, t.runs, t.begun, t.again = nil, nil, nil, nil, nil, false
-		clear(t.errs)
-		t.all(ctx)
+		if t.try(ctx, good) != nil { // what went well a moment ago does not
+			good, poison = nil, map[*item]error{}
+			for _, it := range t.items {
+				poison[it] = crash
+			}
+			t.reset()
+		}
+		for it, err := range poison {
+			t.errs[it] = err
+		}
 	}
 	if t.entry == nil {
 		return
@@ -74,13 +78,48 @@ func (t *turn) take(ctx context.Context) {
 	}
 }
 
+// Crash is the error of an event that crashed the engine when its job was to take it in.
+type Crash struct {
+	Job   string
+	Panic any
+	Stack string
+}
+
+func (e *Crash) Error() string { return fmt.Sprintf("job %s: internal error: %v", e.Job, e.Panic) }
+
+// try steps the job through items, from the beginning. On a crash nothing has happened.
+func (t *turn) try(ctx context.Context, items []*item) (crash *Crash) {
+	t.reset()
+	defer func() {
+		if p := recover(); p != nil {
+			crash = &Crash{t.id, p, string(debug.Stack())}
+			t.shard.r.Log.Error("job crashed its turn", "job", t.id, "panic", p, "stack", crash.Stack)
+			delete(t.shard.cache, t.id)
+			t.reset()
+		}
+	}()
+	t.all(ctx, items)
+	if t.doubtful(items) {
+		// Another server may have stepped the job since it was read: look again.
+		delete(t.shard.cache, t.id)
+		t.reset()
+		t.all(ctx, items)
+	}
+	return nil
+}
+
+func (t *turn) reset() {
+	t.entry, t.next, t.events, t.effects, t.runs, t.begun, t.again = nil, nil, nil, nil, nil, nil, false
+	t.errs = map[*item]error{}
+}
+
 // doubtful tells whether the turn says no, or gives orders again, on the word of memory alone.
 // A turn that is committed is not in doubt: the revision guard speaks.
-func (t *turn) doubtful() bool {
+func (t *turn) doubtful(items []*item) bool {
 	if t.entry == nil || t.entry.fresh == t.shard.rounds || len(t.events) > 0 {
 		return false
 	}
-	for _, it := range t.items {
+	for _, it := range items {
 		if it.recover || t.errs[it] != nil {
 			return true
 		}
@@ -88,8 +127,8 @@ func (t *turn) doubtful() bool {
 	return false
 }
 
-func (t *turn) all(ctx context.Context) {
-	for _, it := range t.items {
+func (t *turn) all(ctx context.Context, items []*item) {
+	for _, it := range items {
 		if t.entry == nil && !t.begin(ctx, it) {
 			continue
 		}

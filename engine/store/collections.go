@@ -13,6 +13,7 @@ const (
 	History          = "history"
 	Jobs             = "jobs"
 	Projects         = "projects"
+	Quarantine       = "quarantine"
 	Revisions        = "revisions"
 	Roles            = "roles"
 	Servers          = "servers"
@@ -147,6 +148,16 @@ var Collections = []Collection{
 			{Name: "lastUpdated", Type: Time},
 			{Name: "lastUpdatedBy", Type: Text},
 		},
+	},
+	{
+		Name: Quarantine, // events that crashed the turns of their jobs
+		Fields: []Field{
+			{Name: "job", Type: Text},
+			{Name: "task", Type: Text},
+			{Name: "type", Type: Text},
+			{Name: "at", Type: Time},
+		},
+		Indexes: []Index{By("job"), By("at")},
 	},
 	{
 		Name: Revisions, // workflow snapshots; the identifier is the hash of the content

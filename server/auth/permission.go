@@ -20,6 +20,8 @@ const (
 	ReadDocuments  Permission = "documents:read"
 	WriteDocuments Permission = "documents:write"
 	ReadHealth     Permission = "health:read"
+	// OperateServers drains servers, repairs the store and plays quarantined events again.
+	OperateServers Permission = "servers:operate"
 	ReadJobs       Permission = "jobs:read"
 	// StartJobs covers starts by name and by endpoint or manual trigger.
 	StartJobs Permission = "jobs:start"
@@ -37,7 +39,7 @@ const (
 func Permissions() []Permission {
 	return []Permission{
 		ReadAccounts, WriteAccounts, ReadAutomations, WriteAutomations, ReadDocuments, WriteDocuments, ReadHealth,
-		ReadJobs, StartJobs, OperateJobs, ApproveJobs, RepairJobs, WorkTasks,
+		OperateServers, ReadJobs, StartJobs, OperateJobs, ApproveJobs, RepairJobs, WorkTasks,
 	}
 }
 

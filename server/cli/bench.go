@@ -18,7 +18,7 @@ func newBench(c *console) *cobra.Command {
 	var o bench.Options
 	var nats []string
 	var memory bool
-	var profile string
+	var store, profile string
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure how fast this machine runs jobs",
@@ -30,27 +30,30 @@ that does nothing, runs jobs on it and prints one line of JSON. Tasks go over th
   child    100 child jobs of 3 tasks each, at once
   start    accepted starts of jobs, their ends not waited for`,
 		Example: `  heddle bench --workload linear --n 1000 --concurrency 64
-  heddle bench --workload linear --n 1 --concurrency 1`,
+  heddle bench --workload linear --n 100 --concurrency 1
+  heddle bench --store mongodb://127.0.0.1/bench --nats nats://127.0.0.1:4222`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.N < 1 || o.Concurrency < 1 {
 				return fmt.Errorf("--n and --concurrency must be at least 1")
 			}
-			return c.bench(cmd.Context(), o, nats, memory, profile)
+			return c.bench(cmd.Context(), o, store, nats, memory, profile)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Workload, "workload", "linear", "what to measure: "+strings.Join(bench.Workloads, ", "))
 	flags.IntVar(&o.N, "n", 1000, "jobs to run")
 	flags.IntVar(&o.Concurrency, "concurrency", 64, "jobs under way at once")
+	flags.StringVar(&store, "store", "", "mongodb:// `address` instead of the embedded store; a database to throw away. Needs --nats")
 	flags.StringSliceVar(&nats, "nats", nil, "`URLs` of a NATS cluster instead of the bus in the process")
 	flags.BoolVar(&memory, "memory", false, "keep everything in memory: fast, but nothing survives")
 	flags.StringVar(&profile, "cpuprofile", "", "write a CPU profile to a `file`")
 	return cmd
 }
 
-func (c *console) bench(ctx context.Context, o bench.Options, nats []string, memory bool, profile string) error {
-	config := system.Config{NATS: nats, BusListen: "off"}
+func (c *console) bench(ctx context.Context, o bench.Options, store string, nats []string, memory bool, profile string) error {
+	tuneMemory()
+	config := system.Config{Store: store, NATS: nats, BusListen: "off"}
 	if !memory {
 		dir, err := os.MkdirTemp("", "heddle-bench-")
 		if err != nil {

@@ -17,19 +17,26 @@ import (
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/sqlitestore"
+	"github.com/heddlehq/heddle/server"
+	"github.com/heddlehq/heddle/server/system"
+	"github.com/heddlehq/heddle/workflows/value"
 )
 
 func newDoctor(c *console) *cobra.Command {
-	var data string
-	var fix, asJSON bool
+	var data, address string
+	var fix bool
+	var r remote
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check the store of a stopped server, and repair it",
-		Long: `Doctor reads every job in the store of a stopped server and checks the promises Heddle
-makes: each job exists once and has something to wait for, its history has no gaps and
+		Short: "Check a store against Heddle's promises, and repair it",
+		Long: `Doctor reads every job in a store and checks the promises Heddle makes: each job exists once and has something to wait for, its history has no gaps and
 replaying it gives the job, each result counted once, nothing started after the end, parents
-and children agree, nothing is left behind, and statistics equal a recount. They are listed
-as INV-1 to INV-9.
+and children agree, nothing is left behind, statistics equal a recount, no canary is found,
+and the audit log is whole. They are listed as INV-1 to INV-11; INV-12, that memory and files
+do not grow, is judged by each server itself.
+
+The store is that of the data folder while its server is stopped, or --store while servers
+use it, or that of the running server that --server names.
 
 With --fix it repairs what follows from the jobs: index fields and the documents of task
 runs are written anew, and what belongs to no job is deleted. What a job says is never
@@ -41,36 +48,70 @@ INV-7 and is gone once a server has run again.
 Exit codes: 0 nothing is wrong, 20 findings are left, 2 wrong usage or no readable store.`,
 		Example: `  heddle doctor
   heddle doctor --data-dir /var/lib/heddle --fix
+  heddle doctor --server http://127.0.0.1:3000
   heddle doctor --json | jq '.findings[] | select(.invariant == "INV-2")'`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.doctor(cmd.Context(), data, fix, asJSON) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			began := time.Now()
+			check := func() (doctor.Report, error) { return c.examine(cmd.Context(), data, address, fix) }
+			if cmd.Flags().Changed("server") {
+				check = func() (doctor.Report, error) { return examineRemote(cmd.Context(), r.client(), fix) }
+			}
+			report, err := check()
+			if err != nil {
+				return err
+			}
+			return c.reported(report, r.asJSON, time.Since(began))
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&data, "data-dir", "heddle-data", "`folder` of the store")
+	flags.StringVar(&address, "store", "", "mongodb:// `address` of the store instead")
 	flags.BoolVar(&fix, "fix", false, "repair what can be repaired without guessing")
-	flags.BoolVar(&asJSON, "json", false, "print a JSON report")
+	r.flags(flags)
 	return cmd
 }
 
-func (c *console) doctor(ctx context.Context, data string, fix, asJSON bool) (err error) {
-	began := time.Now()
-	s, err := stopped(ctx, data)
-	if err != nil {
-		return err
+// examine checks a store that this process opens.
+func (c *console) examine(ctx context.Context, data, address string, fix bool) (r doctor.Report, err error) {
+	o := doctor.Options{Fix: fix, Progress: c.progress(2 * time.Second)}
+	if address == "" {
+		o.Store, err = stopped(ctx, data)
+	} else {
+		o.Store, err = system.OpenStore(ctx, address)
+		o.Wait = server.DoctorWait
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	report, err := doctor.Check(ctx, doctor.Options{
-		Store: s, Library: library.New(library.Options{Store: s, Catalog: builtin.Catalog()}), Fix: fix, Progress: c.progress(2 * time.Second),
-	})
 	if err != nil {
-		return err
+		return r, err
 	}
+	defer func() { err = errors.Join(err, o.Store.Close()) }()
+	o.Library = library.New(library.Options{Store: o.Store, Catalog: builtin.Catalog()})
+	o.Audit = server.AuditCheck(o.Store)
+	return doctor.Check(ctx, o)
+}
+
+// examineRemote lets a running server check its store.
+func examineRemote(ctx context.Context, api *client, fix bool) (r doctor.Report, err error) {
+	var answer value.Value
+	if fix {
+		answer, err = api.post(ctx, "/heddle/doctor", value.Object())
+	} else {
+		answer, err = api.get(ctx, "/heddle/doctor", nil)
+	}
+	if err != nil {
+		return r, err
+	}
+	return r, answer.Get("data").Decode(&r)
+}
+
+// reported prints a report and turns findings into the exit code.
+func (c *console) reported(report doctor.Report, asJSON bool, took time.Duration) (err error) {
 	if asJSON {
 		encoder := json.NewEncoder(c.out)
 		encoder.SetEscapeHTML(false)
 		err = encoder.Encode(report)
 	} else {
-		c.diagnosis(report, time.Since(began))
+		c.diagnosis(report, took)
 	}
 	if err == nil && !report.Clean() {
 		err = exit(exitError)
@@ -79,16 +120,19 @@ func (c *console) doctor(ctx context.Context, data string, fix, asJSON bool) (er
 }
 
 // stopped opens the store of a data folder that no server uses.
-func stopped(ctx context.Context, data string) (*sqlitestore.Store, error) {
+func stopped(ctx context.Context, data string) (store.Store, error) {
 	file := filepath.Join(data, "heddle.db")
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("--data-dir: there is no store %s", file)
 	}
 	s, err := sqlitestore.Open(ctx, file, sqlitestore.Options{})
 	if errors.Is(err, store.ErrLocked) {
-		return nil, fmt.Errorf("--data-dir: a server has the store in %s open; stop it first", data)
+		return nil, fmt.Errorf("--data-dir: a server has the store in %s open; stop it first, or ask it with --server", data)
 	}
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // progress prints how far a long check is, at most once in an interval.

@@ -40,6 +40,8 @@ var commands = []func(*console) *cobra.Command{
 	newImport,
 	newExport,
 	newJob,
+	newServer,
+	newQuarantine,
 	newDoctor,
 	newBench,
 }
