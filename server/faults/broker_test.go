@@ -5,10 +5,13 @@ package faults
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +27,7 @@ type broker struct {
 	t       *testing.T
 	dir     string
 	address string
+	routes  []string // of the cluster it belongs to, its own first; none when it is alone
 	cmd     *exec.Cmd
 }
 
@@ -31,9 +35,18 @@ type broker struct {
 func beBroker(dir, address string) {
 	host, text, _ := net.SplitHostPort(address)
 	port, _ := strconv.Atoi(text)
-	s, err := nats.NewServer(&nats.Options{
+	o := &nats.Options{
 		ServerName: "broker", Host: host, Port: port, JetStream: true, StoreDir: dir, JetStreamMaxStore: 16 << 30, JetStreamMaxMemory: 64 << 20, NoSigs: true,
-	})
+	}
+	if routes := strings.Fields(os.Getenv(actAsBroker + "_ROUTES")); len(routes) > 0 {
+		host, text, _ := net.SplitHostPort(routes[0])
+		port, _ := strconv.Atoi(text)
+		o.ServerName, o.Cluster = "broker-"+routes[0], nats.ClusterOpts{Name: "heddle", Host: host, Port: port}
+		for _, r := range routes {
+			o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: r})
+		}
+	}
+	s, err := nats.NewServer(o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -50,6 +63,20 @@ func newBroker(t *testing.T) *broker {
 	return b
 }
 
+// newBrokers starts a cluster of three and returns their addresses.
+func newBrokers(t *testing.T) (urls []string) {
+	t.Helper()
+	routes := []string{freeAddress(t), freeAddress(t), freeAddress(t)}
+	for i := range routes {
+		own := append([]string{routes[i]}, slices.Delete(slices.Clone(routes), i, i+1)...)
+		b := &broker{t: t, dir: t.TempDir(), address: freeAddress(t), routes: own}
+		t.Cleanup(b.kill)
+		b.start()
+		urls = append(urls, b.url())
+	}
+	return urls
+}
+
 func (b *broker) url() string { return "nats://" + b.address }
 
 func (b *broker) start() {
@@ -59,7 +86,7 @@ func (b *broker) start() {
 		b.t.Fatal(err)
 	}
 	b.cmd = exec.Command(exe)
-	b.cmd.Env = append(os.Environ(), actAsBroker+"="+b.dir, actAsBroker+"_ADDRESS="+b.address)
+	b.cmd.Env = append(os.Environ(), actAsBroker+"="+b.dir, actAsBroker+"_ADDRESS="+b.address, actAsBroker+"_ROUTES="+strings.Join(b.routes, " "))
 	b.cmd.Stderr = b.t.Output()
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := b.cmd.Start(); err != nil {

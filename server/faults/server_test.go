@@ -32,6 +32,7 @@ type server struct {
 	data        string // its data folder
 	listen, bus string // addresses of the API and of the bus
 	args, env   []string
+	store       string    // mongodb:// address of a store that it shares
 	natsURL     string    // of the bus when it is not the server's own
 	limits      string    // shell words that bound the process, such as "ulimit -n 64"
 	stderr      io.Writer // its log file unless set
@@ -287,6 +288,9 @@ func (s *server) doctor() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cmd := heddle("doctor", "--data-dir", s.data)
+	if s.store != "" {
+		cmd = heddle("doctor", "--store", s.store)
+	}
 	said, err := cmd.CombinedOutput()
 	if err != nil || ctx.Err() != nil {
 		s.t.Errorf("heddle doctor: %v\n%s", err, said)
