@@ -8,8 +8,8 @@
 // What needs a clock that jumps (FT-20) is for the simulator of engine/runner: a Go program asks
 // the kernel for the time and not a library that could lie to it.
 //
-// Each test takes seconds as it stands; -short leaves the two most telling ones. The flags
-// -faults.jobs, -faults.kills, -faults.long and -faults.soak make them as long as one likes,
+// A plain go test runs the two most telling ones; -faults.all runs all, each for seconds, and
+// wants the machine for itself. The flags -faults.jobs, -faults.kills, -faults.long and -faults.soak make them as long as one likes,
 // -faults.known runs what is known to fail, -faults.binary attacks a given program instead of
 // this checkout.
 package faults

@@ -17,6 +17,7 @@ var (
 	longFlag   = flag.Bool("faults.long", false, "give faults the length they have in life")
 	soakFlag   = flag.Duration("faults.soak", 12*time.Second, "how long TestFT40 goes on")
 	binaryFlag = flag.String("faults.binary", "", "the heddle `program` to attack; this checkout unless given")
+	allFlag    = flag.Bool("faults.all", false, "all faults, not only the two that every run of the tests includes")
 	knownFlag  = flag.Bool("faults.known", false, "run what is known to fail, too")
 )
 
@@ -42,11 +43,12 @@ func pick[T any](short, long T) T {
 	return short
 }
 
-// notShort leaves a test out of -short.
+// notShort leaves a test out unless all faults are asked for: they take minutes and want the
+// machine for themselves.
 func notShort(t *testing.T) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("left out by -short")
+	if testing.Short() || !*allFlag {
+		t.Skip("only with -faults.all")
 	}
 }
 
