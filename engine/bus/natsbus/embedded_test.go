@@ -71,6 +71,27 @@ func epoch(t *testing.T, b bus.Bus) string {
 	return e
 }
 
+// watch asks for the epoch all the time, as the engine does.
+func watch(t *testing.T, b bus.Bus) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		for tick := time.NewTicker(100 * time.Millisecond); ; {
+			select {
+			case <-tick.C:
+				_, _ = b.Epoch(ctx) // the test asks itself what it became
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		ended.Wait()
+	})
+}
+
 func closeBus(t *testing.T, b bus.Bus) {
 	t.Helper()
 	if err := b.Close(); err != nil {
@@ -186,6 +207,7 @@ func TestCluster_filesLostWhileRunning(t *testing.T) {
 	t.Cleanup(func() { closeBus(t, client) })
 	ch := consume(t, client)
 	before := epoch(t, client)
+	watch(t, client)
 	wipe(t, opts.Embedded.Dir)
 	big := ring
 	big.Data = make([]byte, 1<<20-1000)

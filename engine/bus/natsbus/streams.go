@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,7 +20,7 @@ import (
 func (b *Bus) repair(ctx context.Context, seen uint64) error {
 	b.repairing.Lock()
 	defer b.repairing.Unlock()
-	if b.repairs.Load() > seen {
+	if b.repairs.Load() > seen && len(b.broken) == 0 {
 		return nil
 	}
 	for _, s := range b.opts.Streams {
@@ -33,13 +34,13 @@ func (b *Bus) repair(ctx context.Context, seen uint64) error {
 
 func (b *Bus) seen() uint64 { return b.repairs.Load() }
 
-// broke marks a stream as one that stores nothing any more; the next repair makes it anew.
-// Only one of a single replica is given up: a cluster has another take over.
-func (b *Bus) broke(stream string, seen uint64) {
+// broke marks the stream of that birthday as one that stores nothing any more; the next
+// repair makes it anew. Only one of a single replica is given up: a cluster has another take over.
+func (b *Bus) broke(stream string, birth time.Time) {
 	b.repairing.Lock()
 	defer b.repairing.Unlock()
-	if b.repairs.Load() == seen && b.opts.Replicas == 1 {
-		b.broken[stream] = true
+	if b.opts.Replicas == 1 {
+		b.broken[stream] = birth
 	}
 }
 
@@ -48,7 +49,7 @@ func (b *Bus) ensure(ctx context.Context, s bus.Stream) error {
 	defer cancel()
 	want := b.config(s)
 	have, err := b.js.Stream(ctx, s.Name)
-	if err == nil && (b.broken[s.Name] || b.server != nil && b.server.vanished(s.Name)) {
+	if err == nil && (have.CachedInfo().Created.Equal(b.broken[s.Name]) || b.server != nil && b.server.vanished(s.Name)) {
 		b.log.Warn("bus stream stores nothing any more, making it anew", "stream", s.Name)
 		if err = b.js.DeleteStream(ctx, s.Name); err == nil {
 			err = jetstream.ErrStreamNotFound
