@@ -40,8 +40,9 @@ type Bus interface {
 	// Listen hands signals whose subject matches pattern to handle, one at a time, until ctx ends.
 	Listen(ctx context.Context, pattern string, handle func(subject string, data []byte)) error
 
-	// Epoch names the life of the streams. It changes when a stream was lost and made
-	// anew, which tells the engine to ring every doorbell again. Epoch restores missing streams first.
+	// Epoch names the life of the streams. It changes when a stream was lost and made anew, or
+	// may have lost messages, which tells the engine to ring every doorbell again. A connection
+	// that was interrupted changes nothing. Epoch restores missing streams first.
 	Epoch(ctx context.Context) (string, error)
 
 	// Close releases the bus. End Consume, Tail and Listen before; those still running return.

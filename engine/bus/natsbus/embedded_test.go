@@ -53,12 +53,14 @@ func consume(t *testing.T, b bus.Bus) <-chan string {
 	return ch
 }
 
-func wait(t *testing.T, ch <-chan string, what string) {
+func wait(t *testing.T, ch <-chan string, what string) string {
 	t.Helper()
 	select {
-	case <-ch:
+	case data := <-ch:
+		return data
 	case <-time.After(patience):
 		t.Fatalf("%s: nothing came", what)
+		panic("unreachable")
 	}
 }
 
@@ -195,6 +197,68 @@ func TestCluster_serverLosesFiles(t *testing.T) {
 	}
 	publish(t, client, ring)
 	wait(t, ch, "later")
+}
+
+// A server that died has its streams when it comes back, but maybe not what they took in last.
+// What is published again arrives, although consumers had been further.
+func TestCluster_serverLosesNewestWrites(t *testing.T) {
+	t.Parallel()
+	opts := natsbus.Options{Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"}}
+	srv := open(t, opts)
+	parsed, err := url.Parse(srv.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Embedded.Listen = parsed.Host
+	client := open(t, natsbus.Options{URLs: []string{srv.URL()}})
+	t.Cleanup(func() { closeBus(t, client) })
+	ch := consume(t, client)
+	lost := ring
+	lost.ID, lost.Data = "lost", []byte("lost")
+
+	publish(t, client, ring)
+	wait(t, ch, "early message")
+	msgs := filepath.Join(opts.Embedded.Dir, "jetstream", "$G", "streams", bus.Events, "msgs")
+	early := t.TempDir()
+	if err := os.CopyFS(early, os.DirFS(msgs)); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		publish(t, client, ring)
+		wait(t, ch, "late message")
+	}
+	publish(t, client, lost)
+	wait(t, ch, "last message")
+	before := epoch(t, client)
+	if err := natsbus.Conn(client).ForceReconnect(); err != nil {
+		t.Fatal(err)
+	}
+	if after := epoch(t, client); after != before {
+		t.Errorf("epoch %q after a reconnect, want %q: nothing was lost", after, before)
+	}
+
+	closeBus(t, srv)
+	if err := os.RemoveAll(msgs); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(msgs, os.DirFS(early)); err != nil {
+		t.Fatal(err)
+	}
+	srv = open(t, opts)
+	defer closeBus(t, srv)
+	after := epoch(t, client)
+	if after == before {
+		t.Errorf("epoch %q, the same after messages were lost", after)
+	}
+	for len(ch) > 0 {
+		<-ch
+	}
+	publish(t, client, lost)
+	for wait(t, ch, "the lost message") != "lost" {
+	}
+	if again := epoch(t, client); again != after {
+		t.Errorf("epoch changed again, from %q to %q", after, again)
+	}
 }
 
 // A server of somebody else's does not notice that its files are gone until it needs a new one.

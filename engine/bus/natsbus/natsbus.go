@@ -52,6 +52,8 @@ type Bus struct {
 	acks   *acks    // of publishes
 	lasts  lastAcks // of deliveries
 
+	heights heights // of the streams
+
 	done  chan struct{} // closed by Close
 	close func() error
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -105,31 +104,6 @@ func same(a, b jetstream.StreamConfig) bool {
 	return slices.Equal(a.Subjects, b.Subjects) && a.Retention == b.Retention && a.Discard == b.Discard &&
 		a.Replicas == b.Replicas && a.MaxAge == b.MaxAge && a.MaxBytes == b.MaxBytes && a.MaxMsgs == b.MaxMsgs &&
 		(b.Duplicates == 0 || a.Duplicates == b.Duplicates)
-}
-
-// Epoch is made of the streams' birthdays, which the server keeps with them.
-func (b *Bus) Epoch(ctx context.Context) (string, error) {
-	ctx, cancel := b.bounded(ctx)
-	defer cancel()
-	var births []string
-	err := b.retry(ctx, func() error {
-		if err := b.repair(ctx, b.seen()); err != nil {
-			return err
-		}
-		births = births[:0]
-		for _, s := range b.opts.Streams {
-			info, err := b.info(ctx, s.Name)
-			if err != nil {
-				return err
-			}
-			births = append(births, strconv.FormatInt(info.Created.UnixNano(), 36))
-		}
-		return nil
-	})
-	if err != nil {
-		return "", fmt.Errorf("epoch: %w", b.classify(err))
-	}
-	return strings.Join(births, "-"), nil
 }
 
 // Last asks the stream for its newest sequence.
