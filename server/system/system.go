@@ -106,7 +106,10 @@ func (c *Config) openBus(ctx context.Context) (bus.Bus, error) {
 		return membus.New(membus.Options{}), nil
 	}
 	return opened[bus.Bus](natsbus.Open(ctx, natsbus.Options{
-		Embedded: &natsbus.Embedded{Dir: filepath.Join(c.Data, "bus"), Listen: c.BusListen}, Logger: c.Log,
+		Embedded: &natsbus.Embedded{
+			Dir: filepath.Join(c.Data, "bus"), Listen: c.BusListen, Credentials: filepath.Join(c.Data, "bus.url"),
+		},
+		Logger: c.Log,
 	}))
 }
 

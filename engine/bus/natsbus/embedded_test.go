@@ -289,7 +289,7 @@ func TestEmbedded_credentials(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, natsbus.Options{Embedded: &natsbus.Embedded{Dir: dir, Listen: "127.0.0.1:0"}})
 	defer closeBus(t, b)
-	path := filepath.Join(dir, "bus.url")
+	path := dir + ".url"
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -330,6 +330,45 @@ func TestEmbedded_credentials(t *testing.T) {
 	c.Close()
 }
 
+// Whoever knows the way in keeps knowing it, whatever is deleted and however often the server starts.
+func TestEmbedded_credentialsStay(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "bus")
+	path := filepath.Join(t.TempDir(), "secret.url")
+	opts := natsbus.Options{Embedded: &natsbus.Embedded{Dir: dir, Listen: "127.0.0.1:0", Credentials: path}}
+	read := func() string {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Error(err)
+		}
+		return strings.TrimSpace(string(data))
+	}
+	b := open(t, opts)
+	u := b.URL()
+	parsed, err := url.Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Embedded.Listen = parsed.Host
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	epoch(t, b)
+	if got := read(); got != u {
+		t.Errorf("after the file was deleted it says %q, want %q", got, u)
+	}
+	closeBus(t, b)
+
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, opts)
+	defer closeBus(t, b)
+	if got := read(); got != u || b.URL() != u {
+		t.Errorf("after the folder was deleted the file says %q, URL %q, want %q", got, b.URL(), u)
+	}
+}
+
 func TestOpen_refuses(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -337,8 +376,8 @@ func TestOpen_refuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	mangled := t.TempDir()
-	if err := os.WriteFile(filepath.Join(mangled, "bus.url"), []byte("hello"), 0o600); err != nil {
+	mangled := filepath.Join(t.TempDir(), "bus.url")
+	if err := os.WriteFile(mangled, []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for want, opts := range map[string]natsbus.Options{
@@ -346,7 +385,7 @@ func TestOpen_refuses(t *testing.T) {
 		"needs a folder": {Embedded: &natsbus.Embedded{}},
 		"--bus-listen host:port, or --bus-listen off": {Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: taken.Addr().String()}},
 		"want host:port": {Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "4222"}},
-		"delete it":      {Embedded: &natsbus.Embedded{Dir: mangled, Listen: "127.0.0.1:0"}},
+		"delete it":      {Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: mangled}},
 		"unavailable":    {URLs: []string{"nats://127.0.0.1:1"}},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

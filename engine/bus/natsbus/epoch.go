@@ -17,6 +17,7 @@ import (
 func (b *Bus) Epoch(ctx context.Context) (string, error) {
 	ctx, cancel := b.bounded(ctx)
 	defer cancel()
+	b.keepSecret()
 	var epoch string
 	err := b.retry(ctx, func() (err error) {
 		if err = b.repair(ctx, b.seen()); err == nil {
@@ -28,6 +29,17 @@ func (b *Bus) Epoch(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("epoch: %w", b.classify(err))
 	}
 	return epoch, nil
+}
+
+// keepSecret puts the credentials of other processes back if somebody deleted them: those who run
+// know the password, those who start need it.
+func (b *Bus) keepSecret() {
+	if b.server == nil {
+		return
+	}
+	if gone, err := b.server.restoreSecret(); gone {
+		b.log.Warn("the bus's credentials were gone, written again", "path", string(b.server.secret), "err", err)
+	}
 }
 
 func (b *Bus) epoch(ctx context.Context) (string, error) {
