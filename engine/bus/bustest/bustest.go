@@ -39,6 +39,8 @@ func Run(t *testing.T, d Driver) {
 		"filter":           filter,
 		"overlap":          overlap,
 		"max pending":      maxPending,
+		"prefetch":         prefetch,
+		"prefetch, leases": prefetchLeases,
 		"full":             full,
 		"too large":        tooLarge,
 		"context end":      contextEnd,

@@ -145,7 +145,7 @@ func (b *Bus) fly(ctx context.Context, msgs []bus.Message, todo []int, errs []er
 }
 
 // decode is the inverse of flight.encode; headers of the broker's own are left out.
-func decode(m jetstream.Msg) bus.Message {
+func decode(m received) bus.Message {
 	out := bus.Message{Subject: m.Subject(), Data: m.Data()}
 	for k, v := range m.Headers() {
 		switch {
