@@ -261,6 +261,59 @@ func TestCluster_serverLosesNewestWrites(t *testing.T) {
 	}
 }
 
+// What a Consume call holds outlives the connection, and does not keep it from asking for more.
+func TestConsume_prefetchThroughReconnect(t *testing.T) {
+	t.Parallel()
+	srv := open(t, natsbus.Options{Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"}})
+	t.Cleanup(func() { closeBus(t, srv) })
+	client := open(t, natsbus.Options{URLs: []string{srv.URL()}})
+	t.Cleanup(func() { closeBus(t, client) })
+	const bound = 4
+	got := make(chan bus.Delivery, 64)
+	ctx, cancel := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		err := client.Consume(ctx, bus.Consumer{Stream: bus.Events, Name: "engine", Prefetch: bound}, func(d bus.Delivery) { got <- d })
+		if err != nil {
+			t.Errorf("consume: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		ended.Wait()
+	})
+	next := func() bus.Delivery {
+		t.Helper()
+		select {
+		case d := <-got:
+			return d
+		case <-time.After(patience):
+			t.Fatal("nothing came")
+			return nil
+		}
+	}
+	publish(t, srv, slices.Repeat([]bus.Message{ring}, 10)...)
+	for range 3 {
+		var held []bus.Delivery
+		for range bound - 1 {
+			held = append(held, next())
+		}
+		if err := natsbus.Conn(client).ForceReconnect(); err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, next()) // was here before, or comes again
+		if len(got) > 0 {
+			t.Errorf("%d deliveries beyond the bound of %d", len(got), bound)
+		}
+		for _, d := range held {
+			if err := d.Confirm(t.Context()); err != nil {
+				t.Errorf("confirm: %v", err)
+			}
+		}
+		publish(t, srv, slices.Repeat([]bus.Message{ring}, bound)...)
+	}
+}
+
 // A server of somebody else's does not notice that its files are gone until it needs a new one.
 func TestCluster_filesLostWhileRunning(t *testing.T) {
 	t.Parallel()
