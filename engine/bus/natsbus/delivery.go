@@ -3,9 +3,12 @@ package natsbus
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -122,4 +125,46 @@ func (d *delivery) Term(reason string) {
 	if d.settle() {
 		d.say(ackTerm + " " + reason)
 	}
+}
+
+// ackPrefix begins the reply subject of every delivery and of nothing else.
+const ackPrefix = "$JS.ACK."
+
+// received is a message as nats.go hands it over.
+type received interface {
+	Subject() string
+	Reply() string
+	Headers() nats.Header
+	Data() []byte
+}
+
+var _ received = jetstream.Msg(nil)
+
+// raw is one that did not come through the jetstream package.
+type raw struct{ m *nats.Msg }
+
+func (r raw) Subject() string      { return r.m.Subject }
+func (r raw) Reply() string        { return r.m.Reply }
+func (r raw) Headers() nats.Header { return r.m.Header }
+func (r raw) Data() []byte         { return r.m.Data }
+
+// meta reads how often a message was delivered, and its sequence, from its reply subject,
+// $JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.…
+func meta(reply string) (deliveries int, seq uint64) {
+	skip := 4
+	if strings.Count(reply, ".") >= 10 {
+		skip = 6
+	}
+	var token string
+	for range skip {
+		_, reply, _ = strings.Cut(reply, ".")
+	}
+	token, reply, _ = strings.Cut(reply, ".")
+	deliveries, err := strconv.Atoi(token)
+	if err != nil {
+		return 1, 0 // no delivery's
+	}
+	token, _, _ = strings.Cut(reply, ".")
+	seq, _ = strconv.ParseUint(token, 10, 64) // a server that wrote the one wrote the other
+	return deliveries, seq
 }
