@@ -72,7 +72,10 @@ func Work(ctx context.Context, b bus.Bus, w Worker, handle Handler) error {
 		}
 	})
 	err := b.Consume(ctx, bus.Consumer{
-		Stream: bus.Tasks, Name: w.Consumer, Filter: w.Filter, MaxPending: 2 * w.Parallel, AckWait: w.Lease,
+		Stream: bus.Tasks, Name: w.Consumer, Filter: w.Filter, AckWait: w.Lease,
+		// One order waits for each that is worked on. The rest is for other processes, and for whoever
+		// comes after one that died: what that held must not use up all there is.
+		Prefetch: 2 * w.Parallel, MaxPending: max(4096, 16*w.Parallel),
 	}, func(d bus.Delivery) {
 		if f := l.take(work, d); f != nil {
 			running.Go(func() { l.fly(f) })

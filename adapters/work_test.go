@@ -176,6 +176,28 @@ func untilCanceled(ctx context.Context, _ adapters.Order) adapters.Result {
 	return adapters.Fail(adapters.ClassCanceled, context.Cause(ctx).Error())
 }
 
+// A worker that holds all it may, as one does that was killed until its leases end, leaves the
+// other orders to the next.
+func TestWork_leavesOrdersToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, membus.Options{})
+		stuck := make(chan struct{})
+		p.work(adapters.Worker{Parallel: 1}, func(ctx context.Context, o adapters.Order) adapters.Result {
+			<-stuck
+			return ok(ctx, o)
+		})
+		for i := range 6 {
+			p.order(order(fmt.Sprintf("a%d", i)))
+		}
+		settle(time.Second)
+		p.work(adapters.Worker{Parallel: 1}, ok)
+		settle(time.Second)
+		p.want("TaskFinished:a2:success TaskFinished:a3:success TaskFinished:a4:success TaskFinished:a5:success")
+		close(stuck)
+		settle(time.Second)
+	})
+}
+
 func TestWork_answersAnOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace(t, membus.Options{})

@@ -40,8 +40,9 @@ type Bus interface {
 	// Listen hands signals whose subject matches pattern to handle, one at a time, until ctx ends.
 	Listen(ctx context.Context, pattern string, handle func(subject string, data []byte)) error
 
-	// Epoch names the life of the streams. It changes when a stream was lost and made
-	// anew, which tells the engine to ring every doorbell again. Epoch restores missing streams first.
+	// Epoch names the life of the streams. It changes when a stream was lost and made anew, or
+	// may have lost messages, which tells the engine to ring every doorbell again. A connection
+	// that was interrupted changes nothing. Epoch restores missing streams first.
 	Epoch(ctx context.Context) (string, error)
 
 	// Close releases the bus. End Consume, Tail and Listen before; those still running return.
@@ -100,6 +101,11 @@ type Consumer struct {
 	// MaxPending bounds the deliveries not yet settled, over all processes that share the
 	// name; at the bound nothing more is delivered. 0 means 1024.
 	MaxPending int
+	// Prefetch bounds the deliveries one Consume call holds that are not settled and whose lease
+	// lasts. What others hold, a process that died among them, leaves it alone as long as MaxPending has
+	// room. At the bound more comes once some are settled, not always with the first.
+	// 0 means MaxPending. A pinned consumer holds what MaxPending allows: there is nobody to leave it to.
+	Prefetch int
 	// AckWait is the lease: unsettled that long, a message is delivered again. 0 means 30 s.
 	AckWait time.Duration
 	// MaxDeliver stops delivering a message after so many times; 0 means never. The message
@@ -118,6 +124,9 @@ func (c Consumer) WithDefaults() (Consumer, error) {
 	}
 	if c.AckWait == 0 {
 		c.AckWait = 30 * time.Second
+	}
+	if c.Prefetch == 0 || c.Prefetch > c.MaxPending || c.Pinned {
+		c.Prefetch = c.MaxPending
 	}
 	return c, c.check()
 }

@@ -71,8 +71,8 @@ func (c Consumer) check() error {
 		return fmt.Errorf("%w: no stream", ErrConsumer)
 	case c.Name == "" || strings.ContainsFunc(c.Name, func(r rune) bool { return r > 0x7f || !plain(byte(r)) }):
 		return fmt.Errorf("%w: name %q, want letters, digits, '-' and '_'", ErrConsumer, c.Name)
-	case c.MaxPending < 0 || c.AckWait < 0 || c.MaxDeliver < 0:
-		return fmt.Errorf("%w %q: negative MaxPending, AckWait or MaxDeliver", ErrConsumer, c.Name)
+	case c.MaxPending < 0 || c.Prefetch < 0 || c.AckWait < 0 || c.MaxDeliver < 0:
+		return fmt.Errorf("%w %q: negative MaxPending, Prefetch, AckWait or MaxDeliver", ErrConsumer, c.Name)
 	}
 	for i, f := range c.Filter {
 		if err := CheckPattern(f); err != nil {

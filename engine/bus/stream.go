@@ -20,7 +20,9 @@ type Stream struct {
 
 // Streams returns the streams of the public contract with their default limits.
 func Streams() []Stream {
-	const window = 2 * time.Minute
+	// As long as a publisher tries, which is all that repeats without a reason of its own. The
+	// broker keeps every ID so long in memory.
+	const window = 30 * time.Second
 	return []Stream{
 		{Name: Events, Subjects: []string{"heddle.event.*.*"}, Queue: true, MaxBytes: 2 << 30, Dedupe: window},
 		{Name: Tasks, Subjects: []string{"heddle.task.*.*.*"}, Queue: true, MaxBytes: 2 << 30, Dedupe: window},

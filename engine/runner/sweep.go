@@ -7,8 +7,8 @@ import (
 	"github.com/heddlehq/heddle/engine/store"
 )
 
-// sweep finds in the store what no message tells: at the start and whenever the bus lost its
-// streams every unfinished job is looked at, and every moment those whose timers are due.
+// sweep finds in the store what no message tells: at the start and whenever the bus lost
+// messages every unfinished job is looked at, and every moment those whose timers are due.
 func (r *Runner) sweep(ctx context.Context) error {
 	tick := time.NewTicker(r.Sweep)
 	defer tick.Stop()
@@ -20,7 +20,7 @@ func (r *Runner) sweep(ctx context.Context) error {
 			r.Log.Warn("bus does not answer", "err", err)
 		case !swept || now != epoch:
 			if swept {
-				r.Log.Warn("the bus lost its streams; every order in force is issued again")
+				r.Log.Warn("the bus lost messages, or may have; every order in force is issued again")
 			}
 			if err := r.recoverAll(ctx); err != nil {
 				r.Log.Warn("unfinished jobs not all looked at", "err", err)

@@ -71,7 +71,7 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 	if s.Store, err = c.openStore(ctx); err != nil {
 		return nil, err
 	}
-	if s.Bus, err = c.openBus(ctx); err != nil {
+	if s.Bus, err = c.openBus(ctx, s.Store); err != nil {
 		return nil, err
 	}
 	s.Library = library.New(library.Options{Store: s.Store, Catalog: builtin.Catalog(), Now: c.Now})
@@ -117,15 +117,22 @@ func opened[P any, D any](driver D, err error) (none P, _ error) {
 	return any(driver).(P), nil
 }
 
-func (c *Config) openBus(ctx context.Context) (bus.Bus, error) {
+func (c *Config) openBus(ctx context.Context, st store.Store) (bus.Bus, error) {
 	switch {
 	case len(c.NATS) > 0:
 		return opened[bus.Bus](natsbus.Open(ctx, natsbus.Options{URLs: c.NATS, Replicas: min(3, len(c.NATS)), Logger: c.Log}))
 	case c.Data == "":
 		return membus.New(membus.Options{}), nil
 	}
+	dir := filepath.Join(c.Data, "bus")
+	if err := c.countStart(ctx, st, dir); err != nil {
+		return nil, err
+	}
 	return opened[bus.Bus](natsbus.Open(ctx, natsbus.Options{
-		Embedded: &natsbus.Embedded{Dir: filepath.Join(c.Data, "bus"), Listen: c.BusListen}, Logger: c.Log,
+		Embedded: &natsbus.Embedded{
+			Dir: dir, Listen: c.BusListen, Credentials: filepath.Join(c.Data, "bus.url"),
+		},
+		Logger: c.Log,
 	}))
 }
 

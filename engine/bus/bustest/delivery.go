@@ -98,6 +98,7 @@ func malformed(t *testing.T, d Driver) {
 		{Stream: bus.Events, Name: "a", Filter: []string{"x y"}},
 		{Stream: bus.Events, Name: "a", Filter: []string{"heddle.event.0.>", "heddle.event.*.a"}},
 		{Stream: bus.Events, Name: "a", AckWait: -1},
+		{Stream: bus.Events, Name: "a", Prefetch: -1},
 	} {
 		if err := b.Consume(t.Context(), c, nop); !errors.Is(err, bus.ErrConsumer) {
 			t.Errorf("consume %+v: %v, want ErrConsumer", c, err)
@@ -335,4 +336,59 @@ func maxPending(t *testing.T, d Driver) {
 	}
 	next(t, got, "rest").Ack()
 	next(t, got, "rest").Ack()
+}
+
+// prefetch has one Consume call hold all it may, for ever: others of its name go on, and it
+// does itself once it has settled some.
+func prefetch(t *testing.T, d Driver) {
+	b := open(t, d)
+	const bound, n = 4, 40
+	c := bus.Consumer{Prefetch: bound, MaxPending: 1000}
+	idle, _ := consume(t, b, c)
+	publish(t, b, events(n)...)
+	var held []bus.Delivery
+	for range bound {
+		held = append(held, next(t, idle, "within the bound"))
+	}
+	none(t, idle, "beyond the bound")
+	held[0].Working()
+	none(t, idle, "beyond the bound, with a lease prolonged")
+
+	busy, stop := consume(t, b, c)
+	for range n - bound {
+		next(t, busy, "of another call").Ack()
+	}
+	none(t, busy, "what the first call holds")
+	stop()
+
+	publish(t, b, events(n)...)
+	held[0].Ack()
+	held[1].Nak(0)
+	held[2].Term("given up")
+	if err := held[3].Confirm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range n + 1 {
+		next(t, idle, "after some were settled").Ack()
+	}
+	none(t, idle, "after the last")
+}
+
+// prefetchLeases has a Consume call settle nothing: what it held too long it holds no more.
+func prefetchLeases(t *testing.T, d Driver) {
+	b := open(t, d)
+	const bound = 2
+	got, _ := consume(t, b, bus.Consumer{Prefetch: bound, AckWait: 300 * time.Millisecond})
+	publish(t, b, events(bound+1)...)
+	seen := map[string]bool{}
+	for len(seen) < bound {
+		seen[next(t, got, "within the bound").Subject()] = true
+	}
+	for len(seen) < bound+1 {
+		m := next(t, got, "after the leases ended")
+		seen[m.Subject()] = true
+		if m.Deliveries() > 1 {
+			m.Ack()
+		}
+	}
 }

@@ -61,7 +61,7 @@ func publishCanceled(t *testing.T, d Driver) {
 	}
 }
 
-func contextEnd(t *testing.T, d Driver) {
+func contextEnd(t *testing.T, d Driver, c bus.Consumer) {
 	b := open(t, d)
 	const n = 20
 	publish(t, b, events(n)...)
@@ -69,7 +69,8 @@ func contextEnd(t *testing.T, d Driver) {
 	defer cancel()
 	entered, release, returned := make(chan bus.Delivery, n), make(chan struct{}), make(chan error, 1)
 	go func() {
-		returned <- b.Consume(ctx, bus.Consumer{Stream: bus.Events, Name: "engine"}, func(d bus.Delivery) {
+		c.Stream, c.Name = bus.Events, "engine"
+		returned <- b.Consume(ctx, c, func(d bus.Delivery) {
 			entered <- d
 			<-release
 		})
@@ -258,9 +259,9 @@ func epoch(t *testing.T, d Driver) {
 }
 
 // loss is publishing, without a call of Epoch, to streams that are gone.
-func loss(t *testing.T, d Driver) {
+func loss(t *testing.T, d Driver, c bus.Consumer) {
 	b := open(t, d)
-	got, _ := consume(t, b, bus.Consumer{})
+	got, _ := consume(t, b, c)
 	publish(t, b, events(1)...)
 	held := next(t, got, "before the loss")
 	for round := range 2 {
@@ -357,9 +358,9 @@ func concurrent(t *testing.T, d Driver) {
 	var ids sync.Map
 	var left sync.WaitGroup
 	left.Add(publishers * batches * batch)
-	for range 2 {
+	for _, prefetch := range []int{0, 10} {
 		run(t, "consume", func(ctx context.Context) error {
-			return b.Consume(ctx, bus.Consumer{Stream: bus.Events, Name: "engine", MaxPending: 64}, func(d bus.Delivery) { settle <- d })
+			return b.Consume(ctx, bus.Consumer{Stream: bus.Events, Name: "engine", MaxPending: 64, Prefetch: prefetch}, func(d bus.Delivery) { settle <- d })
 		})
 		run(t, "settle", func(ctx context.Context) error {
 			for i := 0; ; i++ {

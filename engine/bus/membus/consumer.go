@@ -18,8 +18,19 @@ type lease struct {
 	msg        *message
 	deliveries int
 	held       bool
+	holder     *reader // whose Prefetch it counts for; nil for nobody's
 	due        time.Time
 	index      int // in the heap, -1 once settled
+}
+
+// hold counts the lease for r instead of whoever it counted for before.
+func (l *lease) hold(r *reader) {
+	if l.holder != nil {
+		delete(l.holder.holds, l)
+	}
+	if l.holder = r; r != nil {
+		r.holds[l] = true
+	}
 }
 
 // leases is a heap by due time.
@@ -50,8 +61,25 @@ type consumer struct {
 type reader struct {
 	c        *consumer
 	handle   func(bus.Delivery)
+	prefetch int
+	holds    map[*lease]bool // not settled, and its to settle
 	wake     chan struct{}
 	handling sync.Mutex
+}
+
+// full reports whether the reader holds all it may, and until when if nothing is settled.
+func (r *reader) full(now time.Time) (until time.Time, full bool) {
+	if len(r.holds) < r.prefetch {
+		return time.Time{}, false
+	}
+	for l := range r.holds {
+		if !l.due.After(now) {
+			l.hold(nil)
+		} else if until.IsZero() || l.due.Before(until) {
+			until = l.due
+		}
+	}
+	return until, len(r.holds) >= r.prefetch
 }
 
 func (c *consumer) wants(m *message) bool {
@@ -67,6 +95,7 @@ func (c *consumer) wake() {
 func (c *consumer) reset() {
 	for _, l := range c.leases {
 		l.index = -1
+		l.hold(nil)
 	}
 	c.leases, c.next = nil, 1
 	c.wake()
@@ -91,6 +120,7 @@ func (c *consumer) settle(l *lease, gone bool) {
 		return
 	}
 	heap.Remove(&c.leases, l.index)
+	l.hold(nil)
 	if gone && c.stream.Queue {
 		c.stream.take(l.msg)
 	}
@@ -126,8 +156,9 @@ func (c *consumer) ready(now time.Time, all bool) (due []*lease) {
 	return due
 }
 
-// deliver hands l out, unless a fault keeps it; copies tells how often beyond once.
-func (b *Bus) deliver(c *consumer, l *lease, now time.Time) (d *delivery, copies int) {
+// deliver hands l out to r, unless a fault keeps it; copies tells how often beyond once.
+func (b *Bus) deliver(r *reader, l *lease, now time.Time) (d *delivery, copies int) {
+	c := r.c
 	fault := b.opts.Fault(Attempt{Delivering, c.stream.Name, c.Name, l.msg.seq, l.deliveries, l.msg.Message})
 	if fault.Delay > 0 {
 		l.held, l.due = false, now.Add(fault.Delay)
@@ -138,9 +169,11 @@ func (b *Bus) deliver(c *consumer, l *lease, now time.Time) (d *delivery, copies
 	l.held, l.due = true, now.Add(c.AckWait)
 	heap.Fix(&c.leases, l.index)
 	if fault.Drop {
+		l.hold(nil)
 		return nil, 0
 	}
-	return &delivery{b: b, c: c, l: l, nth: l.deliveries}, fault.Copies
+	l.hold(r)
+	return &delivery{b: b, r: r, l: l, nth: l.deliveries}, fault.Copies
 }
 
 // attach makes the durable if it is missing and adds a reader to it.
@@ -167,7 +200,7 @@ func (b *Bus) attach(c bus.Consumer, handle func(bus.Delivery)) (*reader, error)
 	}
 	durable := s.consumers[i]
 	durable.Consumer = c
-	r := &reader{c: durable, handle: handle, wake: make(chan struct{}, 1)}
+	r := &reader{c: durable, handle: handle, prefetch: c.Prefetch, holds: map[*lease]bool{}, wake: make(chan struct{}, 1)}
 	durable.readers = append(durable.readers, r)
 	durable.wake()
 	return r, nil
@@ -245,6 +278,9 @@ func (b *Bus) take(s *reader) (d *delivery, copies int, due *time.Time) {
 	}
 	for {
 		now := b.opts.Now()
+		if until, full := s.full(now); full {
+			return nil, 0, &until
+		}
 		ready := c.ready(now, b.opts.Pick != nil)
 		if len(ready) == 0 {
 			if len(c.leases) == 0 {
@@ -253,7 +289,7 @@ func (b *Bus) take(s *reader) (d *delivery, copies int, due *time.Time) {
 			at := c.leases[0].due
 			return nil, 0, &at
 		}
-		if d, copies = b.deliver(c, ready[b.pick(len(ready))], now); d != nil {
+		if d, copies = b.deliver(s, ready[b.pick(len(ready))], now); d != nil {
 			return d, copies, nil
 		}
 	}

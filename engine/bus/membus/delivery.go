@@ -11,13 +11,13 @@ import (
 // delivery is the nth of a lease.
 type delivery struct {
 	b       *Bus
-	c       *consumer
+	r       *reader
 	l       *lease
 	nth     int
 	settled bool
 }
 
-func (d *delivery) copy() *delivery { return &delivery{b: d.b, c: d.c, l: d.l, nth: d.nth} }
+func (d *delivery) copy() *delivery { return &delivery{b: d.b, r: d.r, l: d.l, nth: d.nth} }
 
 func (d *delivery) Subject() string          { return d.l.msg.Subject }
 func (d *delivery) ID() string               { return d.l.msg.ID }
@@ -40,7 +40,7 @@ func (d *delivery) finish() error {
 	defer d.b.mu.Unlock()
 	fault, ok := d.settle()
 	if ok && !fault.Drop {
-		d.c.settle(d.l, true)
+		d.r.c.settle(d.l, true)
 	}
 	return fault.Err
 }
@@ -50,6 +50,7 @@ func (d *delivery) Nak(delay time.Duration) {
 	defer d.b.mu.Unlock()
 	if fault, ok := d.settle(); ok && !fault.Drop && d.current() {
 		d.l.held = false
+		d.l.hold(nil)
 		d.lease(max(delay, 0))
 	}
 }
@@ -58,7 +59,8 @@ func (d *delivery) Working() {
 	d.b.mu.Lock()
 	defer d.b.mu.Unlock()
 	if !d.settled && d.current() {
-		d.lease(d.c.AckWait)
+		d.l.hold(d.r)
+		d.lease(d.r.c.AckWait)
 	}
 }
 
@@ -67,7 +69,7 @@ func (d *delivery) settle() (Fault, bool) {
 		return Fault{}, false
 	}
 	d.settled = true
-	return d.b.opts.Fault(Attempt{Settling, d.c.stream.Name, d.c.Name, d.l.msg.seq, d.nth, d.l.msg.Message}), true
+	return d.b.opts.Fault(Attempt{Settling, d.r.c.stream.Name, d.r.c.Name, d.l.msg.seq, d.nth, d.l.msg.Message}), true
 }
 
 // current tells whether the lease is still this delivery's to give back or prolong.
@@ -75,8 +77,8 @@ func (d *delivery) current() bool { return d.l.index >= 0 && d.l.held && d.l.del
 
 func (d *delivery) lease(wait time.Duration) {
 	d.l.due = d.b.opts.Now().Add(wait)
-	heap.Fix(&d.c.leases, d.l.index)
-	d.c.wake()
+	heap.Fix(&d.r.c.leases, d.l.index)
+	d.r.c.wake()
 }
 
 var _ bus.Delivery = (*delivery)(nil)

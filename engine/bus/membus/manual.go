@@ -33,6 +33,9 @@ func (b *Bus) Step() bool {
 				if c.Pinned && n > 0 {
 					break
 				}
+				if _, full := s.full(now); full {
+					continue
+				}
 				for _, l := range c.ready(now, b.opts.Pick != nil) {
 					choices = append(choices, choice{s, l})
 				}
@@ -44,7 +47,7 @@ func (b *Bus) Step() bool {
 		return false
 	}
 	chosen := choices[b.pick(len(choices))]
-	d, copies := b.deliver(chosen.s.c, chosen.l, now)
+	d, copies := b.deliver(chosen.s, chosen.l, now)
 	b.mu.Unlock()
 	if d != nil {
 		chosen.s.handling.Lock()
@@ -61,17 +64,39 @@ func (b *Bus) Step() bool {
 func (b *Bus) Due() (time.Time, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := b.opts.Now()
 	var first time.Time
 	for _, st := range b.streams {
 		for _, c := range st.consumers {
 			if len(c.readers) == 0 {
 				continue
 			}
-			c.ready(b.opts.Now(), false)
-			if len(c.leases) > 0 && (first.IsZero() || c.leases[0].due.Before(first)) {
-				first = c.leases[0].due
+			c.ready(now, false)
+			if len(c.leases) == 0 {
+				continue
+			}
+			if due := c.attended(now, c.leases[0].due); first.IsZero() || due.Before(first) {
+				first = due
 			}
 		}
 	}
 	return first, !first.IsZero()
+}
+
+// attended returns when, from due on, a reader has room.
+func (c *consumer) attended(now, due time.Time) time.Time {
+	var room time.Time
+	for _, r := range c.readers {
+		until, full := r.full(now)
+		if !full {
+			return due
+		}
+		if room.IsZero() || until.Before(room) {
+			room = until
+		}
+	}
+	if room.After(due) {
+		return room
+	}
+	return due
 }

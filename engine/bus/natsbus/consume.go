@@ -74,8 +74,18 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		defer cancel()
 		return b.js.CreateOrUpdateConsumer(ctx, c.Stream, config)
 	}
-	err = b.pull(ctx, source, opts, func(m jetstream.Msg) {
-		d := &delivery{msg: m, bus: b, last: last}
+	begin := plain(opts)
+	window := newWindow(b, c)
+	if window != nil {
+		begin = func(_ jetstream.Consumer, pass func(received), trouble func(error)) (jetstream.ConsumeContext, error) {
+			return window.subscribe(pass, trouble)
+		}
+	}
+	err = b.pull(ctx, source, begin, func(m received) {
+		d := &delivery{msg: m, bus: b, last: last, window: window}
+		if window != nil {
+			window.take(d)
+		}
 		if id := d.Header(pinHeader); id != "" {
 			pin = id
 		}
@@ -169,13 +179,13 @@ func (b *Bus) Tail(ctx context.Context, stream, filter string, from uint64, hand
 		config.OptStartSeq = next
 		return b.js.CreateConsumer(ctx, stream, config)
 	}
-	err = b.pull(ctx, source, pullOptions(maxBatch, pullExpiry, pullHeartbeat), func(m jetstream.Msg) {
-		meta, err := m.Metadata()
-		if err != nil || ctx.Err() != nil {
+	err = b.pull(ctx, source, plain(pullOptions(maxBatch, pullExpiry, pullHeartbeat)), func(m received) {
+		if ctx.Err() != nil {
 			return
 		}
-		next = meta.Sequence.Stream + 1
-		handle(meta.Sequence.Stream, decode(m))
+		_, seq := meta(m.Reply())
+		next = seq + 1
+		handle(seq, decode(m))
 	})
 	if err != nil {
 		return fmt.Errorf("tail %s: %w", stream, err)
@@ -195,12 +205,27 @@ func (b *Bus) known(stream string) (bus.Stream, error) {
 	return bus.Stream{}, fmt.Errorf("%w: %q", bus.ErrNoStream, stream)
 }
 
+// beginning starts a subscription to a consumer that passes messages on, and tells of what should end it.
+type beginning func(c jetstream.Consumer, pass func(received), trouble func(error)) (jetstream.ConsumeContext, error)
+
+// plain is one of the jetstream package's.
+func plain(opts []jetstream.PullConsumeOpt) beginning {
+	return func(c jetstream.Consumer, pass func(received), trouble func(error)) (jetstream.ConsumeContext, error) {
+		onError := jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+			if !errors.Is(err, jetstream.ErrPinIDMismatch) { // another process was pinned; nats.go asks again by itself
+				trouble(err)
+			}
+		})
+		return c.Consume(func(m jetstream.Msg) { pass(m) }, append(opts[:len(opts):len(opts)], onError)...)
+	}
+}
+
 // pull hands the messages of the consumer that source makes to handle until ctx ends. It
 // makes the consumer again, and the streams before it, when they were lost.
-func (b *Bus) pull(ctx context.Context, source func(context.Context) (jetstream.Consumer, error), opts []jetstream.PullConsumeOpt, handle func(jetstream.Msg)) error {
+func (b *Bus) pull(ctx context.Context, source func(context.Context) (jetstream.Consumer, error), begin beginning, handle func(received)) error {
 	for wait := settleWait; ; {
 		seen := b.seen()
-		healthy, err := b.subscribe(ctx, source, opts, handle)
+		healthy, err := b.subscribe(ctx, source, begin, handle)
 		if ctx.Err() != nil || b.closed() {
 			return nil
 		}
@@ -222,29 +247,26 @@ func (b *Bus) pull(ctx context.Context, source func(context.Context) (jetstream.
 }
 
 // subscribe is one subscription's life. healthy tells that it came about; err is what ended it.
-func (b *Bus) subscribe(ctx context.Context, source func(context.Context) (jetstream.Consumer, error), opts []jetstream.PullConsumeOpt, handle func(jetstream.Msg)) (healthy bool, err error) {
+func (b *Bus) subscribe(ctx context.Context, source func(context.Context) (jetstream.Consumer, error), begin beginning, handle func(received)) (healthy bool, err error) {
 	consumer, err := source(ctx)
 	if err != nil {
 		return false, err
 	}
 	var gate gate
 	defer gate.shut()
-	pass := func(m jetstream.Msg) {
+	pass := func(m received) {
 		if gate.enter() {
 			defer gate.leave()
 			handle(m)
 		}
 	}
 	trouble := make(chan error, 1)
-	sub, err := consumer.Consume(pass, append(opts[:len(opts):len(opts)], jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-		if errors.Is(err, jetstream.ErrPinIDMismatch) {
-			return // another process was pinned; nats.go asks again by itself
-		}
+	sub, err := begin(consumer, pass, func(err error) {
 		select {
 		case trouble <- err:
 		default: // the first is enough
 		}
-	}))...)
+	})
 	if err != nil {
 		return false, err
 	}

@@ -25,10 +25,12 @@ func (d doorkeeper) Check(c server.ClientAuthentication) bool {
 
 func secret() string { return rand.Text() + rand.Text() }
 
-// loadSecret returns the password kept in dir, or a new one when there is none yet.
-func loadSecret(dir string) (string, error) {
-	path := filepath.Join(dir, credentialFile)
-	data, err := os.ReadFile(path)
+// secretFile is the path of the file with the URL other processes connect to.
+type secretFile string
+
+// load returns the password in the file, or a new one when there is no file yet.
+func (f secretFile) load() (string, error) {
+	data, err := os.ReadFile(string(f))
 	if errors.Is(err, os.ErrNotExist) {
 		return secret(), nil
 	}
@@ -41,21 +43,26 @@ func loadSecret(dir string) (string, error) {
 			return password, nil
 		}
 	}
-	return "", fmt.Errorf("%s is not a nats://user:password@host:port line; delete it to have a new one made", path)
+	return "", fmt.Errorf("%s is not a nats://user:password@host:port line; delete it to have a new one made", f)
 }
 
-// saveSecret writes the whole file or none of it, readable by its owner alone from the first byte on.
-func saveSecret(dir, password, addr string) error {
-	f, err := os.CreateTemp(dir, credentialFile+".*") // 0600
+func (f secretFile) gone() bool {
+	_, err := os.Stat(string(f))
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// save writes the whole file or none of it, readable by its owner alone from the first byte on.
+func (f secretFile) save(url string) error {
+	part, err := os.CreateTemp(filepath.Dir(string(f)), filepath.Base(string(f))+".*") // 0600
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(clientURL(password, addr) + "\n")
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, credentialFile))
+	_, err = part.WriteString(url + "\n")
+	if err = errors.Join(err, part.Close()); err == nil {
+		err = os.Rename(part.Name(), string(f))
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, os.Remove(part.Name()))
 	}
 	return nil
 }

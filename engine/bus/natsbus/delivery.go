@@ -3,18 +3,30 @@ package natsbus
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+)
+
+// What the server understands as answers to a delivery.
+const (
+	ackAck      = "+ACK"
+	ackNak      = "-NAK"
+	ackProgress = "+WPI"
+	ackTerm     = "+TERM"
 )
 
 // delivery leaves out errors of the acknowledgements that do not wait: a broken
 // connection means another delivery, which is what the port promises anyway.
 type delivery struct {
-	msg     jetstream.Msg
+	msg     received
 	bus     *Bus
 	last    *lastAck // nil when acknowledgements are sent at once
+	window  *window  // nil when nobody counts
 	settled atomic.Bool
 }
 
@@ -30,15 +42,28 @@ func (d *delivery) Header(name string) string {
 }
 
 func (d *delivery) Deliveries() int {
-	meta, err := d.msg.Metadata()
-	if err != nil {
-		return 1
-	}
-	return int(meta.NumDelivered)
+	deliveries, _ := meta(d.msg.Reply())
+	return deliveries
+}
+
+func (d *delivery) sequence() uint64 {
+	_, seq := meta(d.msg.Reply())
+	return seq
 }
 
 // settle reports whether the caller is the first to settle the delivery.
-func (d *delivery) settle() bool { return !d.settled.Swap(true) }
+func (d *delivery) settle() bool {
+	if d.settled.Swap(true) {
+		return false
+	}
+	if d.window != nil {
+		d.window.settled(d)
+	}
+	return true
+}
+
+// say answers the server, which waits for nothing.
+func (d *delivery) say(answer string) { _ = d.bus.conn.Publish(d.msg.Reply(), []byte(answer)) }
 
 func (d *delivery) Ack() {
 	switch {
@@ -50,7 +75,7 @@ func (d *delivery) Ack() {
 	}
 }
 
-func (d *delivery) ack() { _ = d.msg.Ack() }
+func (d *delivery) ack() { d.say(ackAck) }
 
 // confirm is ack that waits for the server, if there is one.
 func (d *delivery) confirm() {
@@ -59,7 +84,7 @@ func (d *delivery) confirm() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
 	defer cancel()
-	_ = d.msg.DoubleAck(ctx)
+	_, _ = d.bus.conn.RequestWithContext(ctx, d.msg.Reply(), []byte(ackAck))
 }
 
 func (d *delivery) Confirm(ctx context.Context) error {
@@ -67,12 +92,12 @@ func (d *delivery) Confirm(ctx context.Context) error {
 	defer cancel()
 	err := error(jetstream.ErrMsgAlreadyAckd)
 	if !d.settled.Load() {
-		err = d.msg.DoubleAck(ctx)
+		_, err = d.bus.conn.RequestWithContext(ctx, d.msg.Reply(), []byte(ackAck))
 	}
 	if err != nil {
 		return fmt.Errorf("confirm delivery: %w", d.bus.classify(err))
 	}
-	d.settled.Store(true)
+	d.settle()
 	return nil
 }
 
@@ -80,20 +105,66 @@ func (d *delivery) Nak(delay time.Duration) {
 	switch {
 	case !d.settle():
 	case delay > 0:
-		_ = d.msg.NakWithDelay(delay)
+		d.say(fmt.Sprintf(`%s {"delay":%d}`, ackNak, delay))
 	default:
-		_ = d.msg.Nak()
+		d.say(ackNak)
 	}
 }
 
 func (d *delivery) Working() {
-	if !d.settled.Load() {
-		_ = d.msg.InProgress()
+	if d.settled.Load() {
+		return
 	}
+	if d.window != nil {
+		d.window.working(d)
+	}
+	d.say(ackProgress)
 }
 
 func (d *delivery) Term(reason string) {
 	if d.settle() {
-		_ = d.msg.TermWithReason(reason)
+		d.say(ackTerm + " " + reason)
 	}
+}
+
+// ackPrefix begins the reply subject of every delivery and of nothing else.
+const ackPrefix = "$JS.ACK."
+
+// received is a message as nats.go hands it over.
+type received interface {
+	Subject() string
+	Reply() string
+	Headers() nats.Header
+	Data() []byte
+}
+
+var _ received = jetstream.Msg(nil)
+
+// raw is one that did not come through the jetstream package.
+type raw struct{ m *nats.Msg }
+
+func (r raw) Subject() string      { return r.m.Subject }
+func (r raw) Reply() string        { return r.m.Reply }
+func (r raw) Headers() nats.Header { return r.m.Header }
+func (r raw) Data() []byte         { return r.m.Data }
+
+// meta reads how often a message was delivered, and its sequence, from its reply subject,
+// $JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.…
+func meta(reply string) (deliveries int, seq uint64) {
+	skip := 4
+	if strings.Count(reply, ".") >= 10 {
+		skip = 6
+	}
+	var token string
+	for range skip {
+		_, reply, _ = strings.Cut(reply, ".")
+	}
+	token, reply, _ = strings.Cut(reply, ".")
+	deliveries, err := strconv.Atoi(token)
+	if err != nil {
+		return 1, 0 // no delivery's
+	}
+	token, _, _ = strings.Cut(reply, ".")
+	seq, _ = strconv.ParseUint(token, 10, 64) // a server that wrote the one wrote the other
+	return deliveries, seq
 }

@@ -22,25 +22,29 @@ import (
 
 // Embedded describes a server inside the process.
 type Embedded struct {
-	// Dir holds JetStream's files and, when the server listens, bus.url.
+	// Dir holds JetStream's files. It may be deleted at any time: what it held is told again.
 	Dir string
 	// Listen is the address other processes connect to, host:port; port 0 picks a free one. "off" or ""
-	// opens no port. Whoever connects needs the user and password in Dir/bus.url, which
-	// is made at the first start, readable by the owner alone, and kept.
+	// opens no port.
 	Listen string
+	// Credentials is the file with the URL, user and password included, that whoever connects
+	// needs. It is made at the first start, readable by the owner alone, kept, and written again
+	// if it is lost meanwhile. "" means beside Dir, under its name with ".url" at the end.
+	Credentials string
 }
 
 const (
-	startTimeout   = 20 * time.Second
-	credentialFile = "bus.url"
-	externalUser   = "heddle"
-	internalUser   = "internal"
+	startTimeout = 20 * time.Second
+	externalUser = "heddle"
+	internalUser = "internal"
 )
 
 type embedded struct {
 	*server.Server
 	dir      string
 	internal string // password of the connection inside the process; it never leaves memory
+	secret   secretFile
+	external string // password of other processes, "" when it does not listen
 	pumps    sync.WaitGroup
 }
 
@@ -65,13 +69,14 @@ func startEmbedded(e Embedded, streams []bus.Stream, log *slog.Logger) (*embedde
 		NoSublistCache: true,
 	}
 	users := doorkeeper{internalUser: internal}
+	file := secretFile(cmp.Or(e.Credentials, filepath.Clean(e.Dir)+".url"))
 	var external string
 	if e.Listen != "" && e.Listen != "off" {
 		host, port, err := splitAddress(e.Listen)
 		if err != nil {
 			return nil, err
 		}
-		if external, err = loadSecret(e.Dir); err != nil {
+		if external, err = file.load(); err != nil {
 			return nil, err
 		}
 		opts.DontListen, opts.Host, opts.Port = false, host, port
@@ -86,18 +91,18 @@ func startEmbedded(e Embedded, streams []bus.Stream, log *slog.Logger) (*embedde
 		return nil, err
 	}
 	srv.SetLoggerV2(&serverLog{log}, false, false, false)
-	s := &embedded{Server: srv, dir: e.Dir, internal: internal}
+	s := &embedded{Server: srv, dir: e.Dir, internal: internal, secret: file, external: external}
 	srv.Start()
 	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
 		s.stop()
 		return nil, fmt.Errorf("embedded NATS server on %s did not start, its log says why", e.Dir)
 	}
 	if external != "" {
-		if err := saveSecret(e.Dir, external, srv.Addr().String()); err != nil {
+		if err := file.save(s.url()); err != nil {
 			s.stop()
 			return nil, err
 		}
-		log.Info("bus listening", "addr", srv.Addr().String(), "credentials", filepath.Join(e.Dir, credentialFile))
+		log.Info("bus listening", "addr", srv.Addr().String(), "credentials", string(file))
 	}
 	return s, nil
 }
@@ -165,22 +170,30 @@ func free(addr string) error {
 	return l.Close()
 }
 
-// URL returns where other processes reach the embedded server, credentials included, ""
-// when it does not listen. It is what Dir/bus.url holds.
-func (b *Bus) URL() string {
-	if b.server == nil || b.server.Addr() == nil {
-		return ""
+// restoreSecret writes the credentials again if their file is gone, and reports whether it was.
+func (s *embedded) restoreSecret() (bool, error) {
+	if s.external == "" || !s.secret.gone() {
+		return false, nil
 	}
-	password, err := loadSecret(b.server.dir)
-	if err != nil {
-		return ""
-	}
-	return clientURL(password, b.server.Addr().String())
+	return true, s.secret.save(s.url())
 }
 
-func clientURL(password, addr string) string {
+// URL returns where other processes reach the embedded server, credentials included, ""
+// when it does not listen. It is what the file Embedded.Credentials holds.
+func (b *Bus) URL() string {
+	if b.server == nil {
+		return ""
+	}
+	return b.server.url()
+}
+
+func (s *embedded) url() string {
+	if s.external == "" {
+		return ""
+	}
+	addr := s.Addr().String()
 	if host, port, err := net.SplitHostPort(addr); err == nil && net.ParseIP(host).IsUnspecified() {
 		addr = net.JoinHostPort("127.0.0.1", port) // where it can be reached, from here at least
 	}
-	return (&url.URL{Scheme: "nats", User: url.UserPassword(externalUser, password), Host: addr}).String()
+	return (&url.URL{Scheme: "nats", User: url.UserPassword(externalUser, s.external), Host: addr}).String()
 }

@@ -53,12 +53,14 @@ func consume(t *testing.T, b bus.Bus) <-chan string {
 	return ch
 }
 
-func wait(t *testing.T, ch <-chan string, what string) {
+func wait(t *testing.T, ch <-chan string, what string) string {
 	t.Helper()
 	select {
-	case <-ch:
+	case data := <-ch:
+		return data
 	case <-time.After(patience):
 		t.Fatalf("%s: nothing came", what)
+		panic("unreachable")
 	}
 }
 
@@ -69,6 +71,27 @@ func epoch(t *testing.T, b bus.Bus) string {
 		t.Fatalf("epoch: %v", err)
 	}
 	return e
+}
+
+// watch asks for the epoch all the time, as the engine does.
+func watch(t *testing.T, b bus.Bus) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		for tick := time.NewTicker(100 * time.Millisecond); ; {
+			select {
+			case <-tick.C:
+				_, _ = b.Epoch(ctx) // the test asks itself what it became
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		ended.Wait()
+	})
 }
 
 func closeBus(t *testing.T, b bus.Bus) {
@@ -176,6 +199,121 @@ func TestCluster_serverLosesFiles(t *testing.T) {
 	wait(t, ch, "later")
 }
 
+// A server that died has its streams when it comes back, but maybe not what they took in last.
+// What is published again arrives, although consumers had been further.
+func TestCluster_serverLosesNewestWrites(t *testing.T) {
+	t.Parallel()
+	opts := natsbus.Options{Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"}}
+	srv := open(t, opts)
+	parsed, err := url.Parse(srv.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Embedded.Listen = parsed.Host
+	client := open(t, natsbus.Options{URLs: []string{srv.URL()}})
+	t.Cleanup(func() { closeBus(t, client) })
+	ch := consume(t, client)
+	lost := ring
+	lost.ID, lost.Data = "lost", []byte("lost")
+
+	publish(t, client, ring)
+	wait(t, ch, "early message")
+	msgs := filepath.Join(opts.Embedded.Dir, "jetstream", "$G", "streams", bus.Events, "msgs")
+	early := t.TempDir()
+	if err := os.CopyFS(early, os.DirFS(msgs)); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		publish(t, client, ring)
+		wait(t, ch, "late message")
+	}
+	publish(t, client, lost)
+	wait(t, ch, "last message")
+	before := epoch(t, client)
+	if err := natsbus.Conn(client).ForceReconnect(); err != nil {
+		t.Fatal(err)
+	}
+	if after := epoch(t, client); after != before {
+		t.Errorf("epoch %q after a reconnect, want %q: nothing was lost", after, before)
+	}
+
+	closeBus(t, srv)
+	if err := os.RemoveAll(msgs); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(msgs, os.DirFS(early)); err != nil {
+		t.Fatal(err)
+	}
+	srv = open(t, opts)
+	defer closeBus(t, srv)
+	after := epoch(t, client)
+	if after == before {
+		t.Errorf("epoch %q, the same after messages were lost", after)
+	}
+	for len(ch) > 0 {
+		<-ch
+	}
+	publish(t, client, lost)
+	for wait(t, ch, "the lost message") != "lost" {
+	}
+	if again := epoch(t, client); again != after {
+		t.Errorf("epoch changed again, from %q to %q", after, again)
+	}
+}
+
+// What a Consume call holds outlives the connection, and does not keep it from asking for more.
+func TestConsume_prefetchThroughReconnect(t *testing.T) {
+	t.Parallel()
+	srv := open(t, natsbus.Options{Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0"}})
+	t.Cleanup(func() { closeBus(t, srv) })
+	client := open(t, natsbus.Options{URLs: []string{srv.URL()}})
+	t.Cleanup(func() { closeBus(t, client) })
+	const bound = 4
+	got := make(chan bus.Delivery, 64)
+	ctx, cancel := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		err := client.Consume(ctx, bus.Consumer{Stream: bus.Events, Name: "engine", Prefetch: bound}, func(d bus.Delivery) { got <- d })
+		if err != nil {
+			t.Errorf("consume: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		ended.Wait()
+	})
+	next := func() bus.Delivery {
+		t.Helper()
+		select {
+		case d := <-got:
+			return d
+		case <-time.After(patience):
+			t.Fatal("nothing came")
+			return nil
+		}
+	}
+	publish(t, srv, slices.Repeat([]bus.Message{ring}, 10)...)
+	for range 3 {
+		var held []bus.Delivery
+		for range bound - 1 {
+			held = append(held, next())
+		}
+		if err := natsbus.Conn(client).ForceReconnect(); err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, next()) // was here before, or comes again
+		if len(got) > 0 {
+			t.Errorf("%d deliveries beyond the bound of %d", len(got), bound)
+		}
+		for _, d := range held {
+			if err := d.Confirm(t.Context()); err != nil {
+				t.Errorf("confirm: %v", err)
+			}
+		}
+		publish(t, srv, slices.Repeat([]bus.Message{ring}, bound)...)
+	}
+}
+
 // A server of somebody else's does not notice that its files are gone until it needs a new one.
 func TestCluster_filesLostWhileRunning(t *testing.T) {
 	t.Parallel()
@@ -186,6 +324,7 @@ func TestCluster_filesLostWhileRunning(t *testing.T) {
 	t.Cleanup(func() { closeBus(t, client) })
 	ch := consume(t, client)
 	before := epoch(t, client)
+	watch(t, client)
 	wipe(t, opts.Embedded.Dir)
 	big := ring
 	big.Data = make([]byte, 1<<20-1000)
@@ -203,7 +342,7 @@ func TestEmbedded_credentials(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, natsbus.Options{Embedded: &natsbus.Embedded{Dir: dir, Listen: "127.0.0.1:0"}})
 	defer closeBus(t, b)
-	path := filepath.Join(dir, "bus.url")
+	path := dir + ".url"
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -244,6 +383,45 @@ func TestEmbedded_credentials(t *testing.T) {
 	c.Close()
 }
 
+// Whoever knows the way in keeps knowing it, whatever is deleted and however often the server starts.
+func TestEmbedded_credentialsStay(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "bus")
+	path := filepath.Join(t.TempDir(), "secret.url")
+	opts := natsbus.Options{Embedded: &natsbus.Embedded{Dir: dir, Listen: "127.0.0.1:0", Credentials: path}}
+	read := func() string {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Error(err)
+		}
+		return strings.TrimSpace(string(data))
+	}
+	b := open(t, opts)
+	u := b.URL()
+	parsed, err := url.Parse(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Embedded.Listen = parsed.Host
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	epoch(t, b)
+	if got := read(); got != u {
+		t.Errorf("after the file was deleted it says %q, want %q", got, u)
+	}
+	closeBus(t, b)
+
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, opts)
+	defer closeBus(t, b)
+	if got := read(); got != u || b.URL() != u {
+		t.Errorf("after the folder was deleted the file says %q, URL %q, want %q", got, b.URL(), u)
+	}
+}
+
 func TestOpen_refuses(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -251,8 +429,8 @@ func TestOpen_refuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	mangled := t.TempDir()
-	if err := os.WriteFile(filepath.Join(mangled, "bus.url"), []byte("hello"), 0o600); err != nil {
+	mangled := filepath.Join(t.TempDir(), "bus.url")
+	if err := os.WriteFile(mangled, []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for want, opts := range map[string]natsbus.Options{
@@ -260,7 +438,7 @@ func TestOpen_refuses(t *testing.T) {
 		"needs a folder": {Embedded: &natsbus.Embedded{}},
 		"--bus-listen host:port, or --bus-listen off": {Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: taken.Addr().String()}},
 		"want host:port": {Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "4222"}},
-		"delete it":      {Embedded: &natsbus.Embedded{Dir: mangled, Listen: "127.0.0.1:0"}},
+		"delete it":      {Embedded: &natsbus.Embedded{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: mangled}},
 		"unavailable":    {URLs: []string{"nats://127.0.0.1:1"}},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

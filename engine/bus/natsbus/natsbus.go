@@ -52,12 +52,14 @@ type Bus struct {
 	acks   *acks    // of publishes
 	lasts  lastAcks // of deliveries
 
+	heights heights // of the streams
+
 	done  chan struct{} // closed by Close
 	close func() error
 
-	repairs   atomic.Uint64   // times the streams were looked after
-	repairing sync.Mutex      // held meanwhile; guards broken
-	broken    map[string]bool // streams to be given up, by name
+	repairs   atomic.Uint64        // times the streams were looked after
+	repairing sync.Mutex           // held meanwhile; guards broken
+	broken    map[string]time.Time // birthdays of the streams to be given up, by name
 }
 
 var _ bus.Bus = (*Bus)(nil)
@@ -73,7 +75,7 @@ func Open(ctx context.Context, opts Options) (*Bus, error) {
 	}
 	opts.Replicas = cmp.Or(opts.Replicas, 1)
 	opts.Timeout = cmp.Or(opts.Timeout, 10*time.Second)
-	b := &Bus{opts: opts, log: cmp.Or(opts.Logger, slog.New(slog.DiscardHandler)), done: make(chan struct{}), broken: map[string]bool{}, acks: newAcks()}
+	b := &Bus{opts: opts, log: cmp.Or(opts.Logger, slog.New(slog.DiscardHandler)), done: make(chan struct{}), broken: map[string]time.Time{}, acks: newAcks()}
 	b.close = sync.OnceValue(b.shut)
 	if err := b.open(ctx); err != nil {
 		_ = b.Close() // the error to report is why it could not open

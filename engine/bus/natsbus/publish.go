@@ -37,13 +37,13 @@ func (b *Bus) Publish(ctx context.Context, msgs ...bus.Message) []error {
 	}
 	ctx, cancel := b.bounded(ctx)
 	defer cancel()
-	for stuck := map[string]uint64{}; ; {
+	for stuck := map[string]standstill{}; ; {
 		seen := b.seen()
 		todo = b.send(ctx, msgs, todo, errs)
 		if len(todo) == 0 {
 			return errs
 		}
-		b.suspect(ctx, msgs, todo, errs, stuck, seen)
+		b.suspect(ctx, msgs, todo, errs, stuck)
 		if !b.pause(ctx, settleWait) || !b.connected(ctx) {
 			return errs
 		}
@@ -53,10 +53,16 @@ func (b *Bus) Publish(ctx context.Context, msgs ...bus.Message) []error {
 	}
 }
 
+// standstill is where a stream was when it left a publish unanswered.
+type standstill struct {
+	birth time.Time
+	last  uint64
+}
+
 // suspect gives up a stream that left a publish unanswered twice and took in nothing
 // between, although its server answers: a server that met a write error, on a full disk or
 // because its files were deleted, is silent about that stream for the rest of its life.
-func (b *Bus) suspect(ctx context.Context, msgs []bus.Message, todo []int, errs []error, stuck map[string]uint64, seen uint64) {
+func (b *Bus) suspect(ctx context.Context, msgs []bus.Message, todo []int, errs []error, stuck map[string]standstill) {
 	asked := map[string]bool{}
 	for _, i := range todo {
 		s, _ := b.stream(msgs[i].Subject) // checked before it was sent
@@ -68,10 +74,11 @@ func (b *Bus) suspect(ctx context.Context, msgs []bus.Message, todo []int, errs 
 		if err != nil {
 			continue
 		}
-		if last, twice := stuck[s.Name]; twice && last == info.State.LastSeq {
-			b.broke(s.Name, seen)
+		now := standstill{info.Created, info.State.LastSeq}
+		if before, twice := stuck[s.Name]; twice && before == now {
+			b.broke(s.Name, now.birth)
 		}
-		stuck[s.Name] = info.State.LastSeq
+		stuck[s.Name] = now
 	}
 }
 
@@ -138,7 +145,7 @@ func (b *Bus) fly(ctx context.Context, msgs []bus.Message, todo []int, errs []er
 }
 
 // decode is the inverse of flight.encode; headers of the broker's own are left out.
-func decode(m jetstream.Msg) bus.Message {
+func decode(m received) bus.Message {
 	out := bus.Message{Subject: m.Subject(), Data: m.Data()}
 	for k, v := range m.Headers() {
 		switch {

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,7 +19,7 @@ import (
 func (b *Bus) repair(ctx context.Context, seen uint64) error {
 	b.repairing.Lock()
 	defer b.repairing.Unlock()
-	if b.repairs.Load() > seen {
+	if b.repairs.Load() > seen && len(b.broken) == 0 {
 		return nil
 	}
 	for _, s := range b.opts.Streams {
@@ -33,13 +33,13 @@ func (b *Bus) repair(ctx context.Context, seen uint64) error {
 
 func (b *Bus) seen() uint64 { return b.repairs.Load() }
 
-// broke marks a stream as one that stores nothing any more; the next repair makes it anew.
-// Only one of a single replica is given up: a cluster has another take over.
-func (b *Bus) broke(stream string, seen uint64) {
+// broke marks the stream of that birthday as one that stores nothing any more; the next
+// repair makes it anew. Only one of a single replica is given up: a cluster has another take over.
+func (b *Bus) broke(stream string, birth time.Time) {
 	b.repairing.Lock()
 	defer b.repairing.Unlock()
-	if b.repairs.Load() == seen && b.opts.Replicas == 1 {
-		b.broken[stream] = true
+	if b.opts.Replicas == 1 {
+		b.broken[stream] = birth
 	}
 }
 
@@ -48,7 +48,7 @@ func (b *Bus) ensure(ctx context.Context, s bus.Stream) error {
 	defer cancel()
 	want := b.config(s)
 	have, err := b.js.Stream(ctx, s.Name)
-	if err == nil && (b.broken[s.Name] || b.server != nil && b.server.vanished(s.Name)) {
+	if err == nil && (have.CachedInfo().Created.Equal(b.broken[s.Name]) || b.server != nil && b.server.vanished(s.Name)) {
 		b.log.Warn("bus stream stores nothing any more, making it anew", "stream", s.Name)
 		if err = b.js.DeleteStream(ctx, s.Name); err == nil {
 			err = jetstream.ErrStreamNotFound
@@ -104,31 +104,6 @@ func same(a, b jetstream.StreamConfig) bool {
 	return slices.Equal(a.Subjects, b.Subjects) && a.Retention == b.Retention && a.Discard == b.Discard &&
 		a.Replicas == b.Replicas && a.MaxAge == b.MaxAge && a.MaxBytes == b.MaxBytes && a.MaxMsgs == b.MaxMsgs &&
 		(b.Duplicates == 0 || a.Duplicates == b.Duplicates)
-}
-
-// Epoch is made of the streams' birthdays, which the server keeps with them.
-func (b *Bus) Epoch(ctx context.Context) (string, error) {
-	ctx, cancel := b.bounded(ctx)
-	defer cancel()
-	var births []string
-	err := b.retry(ctx, func() error {
-		if err := b.repair(ctx, b.seen()); err != nil {
-			return err
-		}
-		births = births[:0]
-		for _, s := range b.opts.Streams {
-			info, err := b.info(ctx, s.Name)
-			if err != nil {
-				return err
-			}
-			births = append(births, strconv.FormatInt(info.Created.UnixNano(), 36))
-		}
-		return nil
-	})
-	if err != nil {
-		return "", fmt.Errorf("epoch: %w", b.classify(err))
-	}
-	return strings.Join(births, "-"), nil
 }
 
 // Last asks the stream for its newest sequence.
