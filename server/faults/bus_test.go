@@ -73,7 +73,6 @@ func TestFT06_storageWiped(t *testing.T) {
 // whose folder was deleted.
 func TestFT06_credentialsReturn(t *testing.T) {
 	notShort(t)
-	known(t, "bus.url is written at the start only")
 	s := serve(t)
 	before, err := busURL(s)
 	if err != nil {
@@ -105,7 +104,6 @@ func TestFT07_unsyncedWritesLost(t *testing.T) {
 		l.judge(time.Minute)
 	})
 	t.Run("beside the server", func(t *testing.T) {
-		known(t, "orders a broker lost without losing its streams are not issued again")
 		b, l := onBroker(t)
 		l.give(40)
 		b.kill()

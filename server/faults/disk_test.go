@@ -64,7 +64,6 @@ func fillUp(t *testing.T, dir string) (file string) {
 // refused clearly meanwhile, and then everything goes on by itself.
 func TestFT13_diskFull(t *testing.T) {
 	notShort(t)
-	known(t, "a stream that met a full disk is not made anew: each look at the epoch counts as a repair")
 	dir := smallDisk(t, "96m")
 	s := onDisk(t, dir)
 	l := newLoad(s)

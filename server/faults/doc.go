@@ -10,6 +10,5 @@
 //
 // A plain go test runs the two most telling ones; -faults.all runs all, each for seconds, and
 // wants the machine for itself. The flags -faults.jobs, -faults.kills, -faults.long and -faults.soak make them as long as one likes,
-// -faults.known runs what is known to fail, -faults.binary attacks a given program instead of
-// this checkout.
+// -faults.binary attacks a given program instead of this checkout.
 package faults

@@ -104,7 +104,6 @@ func TestFT25_endlessChildren(t *testing.T) {
 // end: whoever started them can stop them while they grow.
 func TestFT30_growingFamily(t *testing.T) {
 	notShort(t)
-	known(t, "a cancel does not overtake a family that grows faster than it goes down")
 	s := serve(t)
 	s.install(draw("Twins", "start>a1 start>b1 a1>end b1>end", childOf("a1", "Twins"), childOf("b1", "Twins")))
 	id := s.begin("Twins", value.Object())

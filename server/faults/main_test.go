@@ -18,7 +18,6 @@ var (
 	soakFlag   = flag.Duration("faults.soak", 12*time.Second, "how long TestFT40 goes on")
 	binaryFlag = flag.String("faults.binary", "", "the heddle `program` to attack; this checkout unless given")
 	allFlag    = flag.Bool("faults.all", false, "all faults, not only the two that every run of the tests includes")
-	knownFlag  = flag.Bool("faults.known", false, "run what is known to fail, too")
 )
 
 // actAsHeddle makes the test binary be the program.
@@ -49,14 +48,6 @@ func notShort(t *testing.T) {
 	t.Helper()
 	if testing.Short() || !*allFlag {
 		t.Skip("only with -faults.all")
-	}
-}
-
-// known leaves out what is known to fail, for the reason given, until it is put right.
-func known(t *testing.T, reason string) {
-	t.Helper()
-	if !*knownFlag {
-		t.Skip("known: " + reason)
 	}
 }
 

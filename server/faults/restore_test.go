@@ -17,9 +17,6 @@ func TestFT24_olderStoreRestored(t *testing.T) {
 	notShort(t)
 	for name, keepBus := range map[string]bool{"without its bus": false, "beside a bus that went on": true} {
 		t.Run(name, func(t *testing.T) {
-			if keepBus {
-				known(t, "the bus holds orders by the same keys and drops those of the older store as duplicates")
-			}
 			s := serve(t)
 			l := newLoad(s)
 			l.give(40)
