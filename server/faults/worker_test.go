@@ -117,7 +117,7 @@ func busURL(s *server) (string, error) {
 	if s.natsURL != "" {
 		return s.natsURL, nil
 	}
-	data, err := os.ReadFile(filepath.Join(s.data, "bus", "bus.url"))
+	data, err := os.ReadFile(filepath.Join(s.data, "bus.url"))
 	return strings.TrimSpace(string(data)), err
 }
 

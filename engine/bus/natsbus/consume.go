@@ -82,7 +82,7 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		}
 	}
 	err = b.pull(ctx, source, begin, func(m received) {
-		d := &delivery{msg: m, bus: b, last: last, window: window}
+		d := &delivery{msg: m, bus: b, stream: c.Stream, last: last, window: window}
 		if window != nil {
 			window.take(d)
 		}
@@ -183,7 +183,7 @@ func (b *Bus) Tail(ctx context.Context, stream, filter string, from uint64, hand
 		if ctx.Err() != nil {
 			return
 		}
-		_, seq := meta(m.Reply())
+		_, seq, _ := meta(m.Reply())
 		next = seq + 1
 		handle(seq, decode(m))
 	})

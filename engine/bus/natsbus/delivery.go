@@ -25,6 +25,7 @@ const (
 type delivery struct {
 	msg     received
 	bus     *Bus
+	stream  string
 	last    *lastAck // nil when acknowledgements are sent at once
 	window  *window  // nil when nobody counts
 	settled atomic.Bool
@@ -42,12 +43,12 @@ func (d *delivery) Header(name string) string {
 }
 
 func (d *delivery) Deliveries() int {
-	deliveries, _ := meta(d.msg.Reply())
+	deliveries, _, _ := meta(d.msg.Reply())
 	return deliveries
 }
 
 func (d *delivery) sequence() uint64 {
-	_, seq := meta(d.msg.Reply())
+	_, seq, _ := meta(d.msg.Reply())
 	return seq
 }
 
@@ -62,8 +63,14 @@ func (d *delivery) settle() bool {
 	return true
 }
 
-// say answers the server, which waits for nothing.
-func (d *delivery) say(answer string) { _ = d.bus.conn.Publish(d.msg.Reply(), []byte(answer)) }
+// say answers the server, which waits for nothing. About a message of a stream that was made
+// anew since nothing is said: the server would take it for another one of the same number.
+func (d *delivery) say(answer string) {
+	if _, _, stored := meta(d.msg.Reply()); d.bus.births.after(d.stream, stored) {
+		return
+	}
+	_ = d.bus.conn.Publish(d.msg.Reply(), []byte(answer))
+}
 
 func (d *delivery) Ack() {
 	switch {
@@ -148,9 +155,10 @@ func (r raw) Reply() string        { return r.m.Reply }
 func (r raw) Headers() nats.Header { return r.m.Header }
 func (r raw) Data() []byte         { return r.m.Data }
 
-// meta reads how often a message was delivered, and its sequence, from its reply subject,
-// $JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.…
-func meta(reply string) (deliveries int, seq uint64) {
+// meta reads how often a message was delivered, its sequence, and when it was stored, in
+// nanoseconds since 1970, from its reply subject,
+// $JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.sequence of the consumer.stored.…
+func meta(reply string) (deliveries int, seq uint64, stored int64) {
 	skip := 4
 	if strings.Count(reply, ".") >= 10 {
 		skip = 6
@@ -162,9 +170,13 @@ func meta(reply string) (deliveries int, seq uint64) {
 	token, reply, _ = strings.Cut(reply, ".")
 	deliveries, err := strconv.Atoi(token)
 	if err != nil {
-		return 1, 0 // no delivery's
+		return 1, 0, 0 // no delivery's
 	}
+	// A server that wrote the one wrote the others.
+	token, reply, _ = strings.Cut(reply, ".")
+	seq, _ = strconv.ParseUint(token, 10, 64)
+	_, reply, _ = strings.Cut(reply, ".")
 	token, _, _ = strings.Cut(reply, ".")
-	seq, _ = strconv.ParseUint(token, 10, 64) // a server that wrote the one wrote the other
-	return deliveries, seq
+	stored, _ = strconv.ParseInt(token, 10, 64)
+	return deliveries, seq, stored
 }

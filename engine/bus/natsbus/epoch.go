@@ -59,6 +59,7 @@ func (b *Bus) epoch(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		b.births.note(s.Name, info.Created)
 		falls := b.heights.note(s.Name, info.Created, info.State.LastSeq)
 		parts = append(parts, strconv.FormatInt(info.Created.UnixNano(), 36)+"."+strconv.Itoa(falls))
 	}
@@ -91,4 +92,15 @@ func (h *heights) note(stream string, birth time.Time, last uint64) (falls int) 
 	}
 	h.of[stream] = now
 	return now.falls
+}
+
+// births are when the streams were made that are there now.
+type births struct{ of sync.Map }
+
+func (b *births) note(stream string, birth time.Time) { b.of.Store(stream, birth.UnixNano()) }
+
+// after tells whether a stream was made after a time, in nanoseconds since 1970; 0 is never.
+func (b *births) after(stream string, at int64) bool {
+	birth, ok := b.of.Load(stream)
+	return ok && at > 0 && birth.(int64) > at
 }

@@ -53,6 +53,7 @@ type Bus struct {
 	lasts  lastAcks // of deliveries
 
 	heights heights // of the streams
+	births  births
 
 	done  chan struct{} // closed by Close
 	close func() error

@@ -57,15 +57,20 @@ func (b *Bus) ensure(ctx context.Context, s bus.Stream) error {
 	delete(b.broken, s.Name)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		if _, err = b.js.CreateStream(ctx, want); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		made, err := b.js.CreateStream(ctx, want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return nil // another process was quicker
 		}
 		if err == nil {
+			b.births.note(s.Name, made.CachedInfo().Created)
 			b.log.Info("bus stream made", "stream", s.Name)
 		}
 		return err
 	case err != nil:
 		return err
+	}
+	b.births.note(s.Name, have.CachedInfo().Created)
+	switch {
 	case same(have.CachedInfo().Config, want):
 		return nil
 	}
