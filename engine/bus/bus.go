@@ -104,17 +104,13 @@ type Consumer struct {
 	// Prefetch bounds the deliveries one Consume call holds that are not settled and whose lease
 	// lasts. What others hold, a process that died among them, leaves it alone as long as MaxPending has
 	// room. At the bound more comes once some are settled, not always with the first.
-	// 0 means MaxPending. A pinned consumer holds what MaxPending allows: there is nobody to leave it to.
+	// 0 means MaxPending.
 	Prefetch int
 	// AckWait is the lease: unsettled that long, a message is delivered again. 0 means 30 s.
 	AckWait time.Duration
 	// MaxDeliver stops delivering a message after so many times; 0 means never. The message
 	// then stays in the stream, unseen, so prefer to look at Deliveries and Term with a reason.
 	MaxDeliver int
-	// Pinned gives all messages to one of the Consume calls that share the name while it is
-	// alive, so that it can cache. Another takes over at once when it ends, within seconds
-	// when its process dies.
-	Pinned bool
 }
 
 // WithDefaults returns c with its zero fields set, or ErrConsumer saying what is wrong with it.
@@ -125,7 +121,7 @@ func (c Consumer) WithDefaults() (Consumer, error) {
 	if c.AckWait == 0 {
 		c.AckWait = 30 * time.Second
 	}
-	if c.Prefetch == 0 || c.Prefetch > c.MaxPending || c.Pinned {
+	if c.Prefetch == 0 || c.Prefetch > c.MaxPending {
 		c.Prefetch = c.MaxPending
 	}
 	return c, c.check()

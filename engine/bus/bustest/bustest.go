@@ -35,7 +35,6 @@ func Run(t *testing.T, d Driver) {
 		"confirm":          confirm,
 		"max deliver":      maxDeliver,
 		"shared durable":   sharedDurable,
-		"pinned":           pinned,
 		"filter":           filter,
 		"overlap":          overlap,
 		"max pending":      maxPending,

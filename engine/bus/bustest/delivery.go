@@ -3,7 +3,6 @@ package bustest
 import (
 	"context"
 	"errors"
-	"maps"
 	"strconv"
 	"testing"
 	"time"
@@ -249,40 +248,6 @@ func sharedDurable(t *testing.T, d Driver) {
 	none(t, two, "repeat")
 	if len(seen) != n {
 		t.Errorf("%d different messages of %d", len(seen), n)
-	}
-}
-
-func pinned(t *testing.T, d Driver) {
-	b := open(t, d)
-	c := bus.Consumer{Pinned: true, MaxPending: 10}
-	one, stopOne := consume(t, b, c)
-	two, stopTwo := consume(t, b, c)
-	const n = 100
-	count := map[<-chan bus.Delivery]int{}
-	for _, m := range events(n) {
-		publish(t, b, m)
-		select {
-		case m := <-one:
-			count[one]++
-			m.Ack()
-		case m := <-two:
-			count[two]++
-			m.Ack()
-		case <-time.After(patience):
-			t.Fatalf("nothing came after %v", count)
-		}
-	}
-	if len(count) != 1 {
-		t.Errorf("one got %d, two got %d, want all at one", count[one], count[two])
-	}
-	for owner := range maps.Keys(count) {
-		heir, stop := two, stopOne
-		if owner == two {
-			heir, stop = one, stopTwo
-		}
-		stop()
-		publish(t, b, events(1)...)
-		next(t, heir, "take-over").Ack()
 	}
 }
 

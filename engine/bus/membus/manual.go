@@ -29,10 +29,7 @@ func (b *Bus) Step() bool {
 	var choices []choice
 	for _, st := range b.streams {
 		for _, c := range st.consumers {
-			for n, s := range c.readers {
-				if c.Pinned && n > 0 {
-					break
-				}
+			for _, s := range c.readers {
 				if _, full := s.full(now); full {
 					continue
 				}

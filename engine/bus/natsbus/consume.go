@@ -2,7 +2,6 @@ package natsbus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -19,14 +18,6 @@ const (
 	// consumer is looked after.
 	pullExpiry    = 30 * time.Second
 	pullHeartbeat = 2 * time.Second
-	// Pinned consumers have one group; pinTTL is how soon another process takes over from one
-	// that died. The server takes a pull request, and nothing else, for a sign of life, so
-	// requests end well before, however little there is to deliver.
-	pinGroup     = "heddle"
-	pinTTL       = 6 * time.Second
-	pinExpiry    = 2 * time.Second
-	pinHeartbeat = time.Second
-	pinHeader    = "Nats-Pin-Id"
 )
 
 // Consume keeps a pull subscription going on the durable, which it makes when missing.
@@ -48,27 +39,15 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		MaxAckPending:  c.MaxPending,
 		MaxDeliver:     int(limit(int64(c.MaxDeliver))),
 	}
-	opts := pullOptions(min(c.MaxPending, maxBatch), pullExpiry, pullHeartbeat)
-	if c.Pinned {
-		config.PriorityPolicy = jetstream.PriorityPolicyPinned
-		config.PriorityGroups = []string{pinGroup}
-		config.PinnedTTL = pinTTL
-		opts = append(pullOptions(min(c.MaxPending, maxBatch), pinExpiry, pinHeartbeat), jetstream.PullPriorityGroup(pinGroup))
-	}
+	opts := pullOptions(min(c.MaxPending, maxBatch))
 	var last *lastAck
 	if keepsLast(stream, c) {
 		last = b.lasts.begin()
 		defer b.lasts.end(last)
 	}
-	// pin is the last one given to us. The handler of one subscription writes it, and it is read once that has ended.
-	var pin string
 	source := func(ctx context.Context) (jetstream.Consumer, error) {
 		if last != nil {
 			last.send() // it must not be taken for that of another message, of streams made anew
-		}
-		if pin != "" {
-			b.unpin(ctx, c, pin) // the next subscription cannot take it over
-			pin = ""
 		}
 		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 		defer cancel()
@@ -86,9 +65,6 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		if window != nil {
 			window.take(d)
 		}
-		if id := d.Header(pinHeader); id != "" {
-			pin = id
-		}
 		if ctx.Err() != nil {
 			d.Nak(0) // taken in, not handed over
 			return
@@ -98,40 +74,11 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 	if err != nil {
 		return fmt.Errorf("consume %s of %s: %w", c.Name, c.Stream, err)
 	}
-	if pin != "" && !b.closed() && b.conn.IsConnected() {
-		b.unpin(context.WithoutCancel(ctx), c, pin)
-	}
 	return nil
 }
 
-func pullOptions(batch int, expiry, heartbeat time.Duration) []jetstream.PullConsumeOpt {
-	return []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(batch), jetstream.PullExpiry(expiry), jetstream.PullHeartbeat(heartbeat)}
-}
-
-// unpin lets another Consume take over at once, if the pin is still ours.
-func (b *Bus) unpin(ctx context.Context, c bus.Consumer, pin string) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	if err := b.tryUnpin(ctx, c, pin); err != nil {
-		b.log.Debug("bus consumer still pinned", "err", err) // pinTTL frees it
-	}
-}
-
-func (b *Bus) tryUnpin(ctx context.Context, c bus.Consumer, pin string) error {
-	stream, err := b.js.Stream(ctx, c.Stream)
-	if err != nil {
-		return err
-	}
-	durable, err := stream.Consumer(ctx, c.Name)
-	if err != nil {
-		return err
-	}
-	for _, g := range durable.CachedInfo().PriorityGroups {
-		if g.Group == pinGroup && g.PinnedClientID == pin {
-			return stream.UnpinConsumer(ctx, c.Name, pinGroup)
-		}
-	}
-	return nil
+func pullOptions(batch int) []jetstream.PullConsumeOpt {
+	return []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(batch), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat)}
 }
 
 // Tail keeps a reader of its own on the stream and makes another from where it was
@@ -179,7 +126,7 @@ func (b *Bus) Tail(ctx context.Context, stream, filter string, from uint64, hand
 		config.OptStartSeq = next
 		return b.js.CreateConsumer(ctx, stream, config)
 	}
-	err = b.pull(ctx, source, plain(pullOptions(maxBatch, pullExpiry, pullHeartbeat)), func(m received) {
+	err = b.pull(ctx, source, plain(pullOptions(maxBatch)), func(m received) {
 		if ctx.Err() != nil {
 			return
 		}
@@ -212,9 +159,7 @@ type beginning func(c jetstream.Consumer, pass func(received), trouble func(erro
 func plain(opts []jetstream.PullConsumeOpt) beginning {
 	return func(c jetstream.Consumer, pass func(received), trouble func(error)) (jetstream.ConsumeContext, error) {
 		onError := jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			if !errors.Is(err, jetstream.ErrPinIDMismatch) { // another process was pinned; nats.go asks again by itself
-				trouble(err)
-			}
+			trouble(err)
 		})
 		return c.Consume(func(m jetstream.Msg) { pass(m) }, append(opts[:len(opts):len(opts)], onError)...)
 	}
