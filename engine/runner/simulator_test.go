@@ -27,6 +27,7 @@ import (
 
 var (
 	simSeed  = flag.Uint64("sim.seed", 0, "replay this one seed of the simulator")
+	simDay   = flag.Bool("sim.day", false, "let the simulator live through a whole day")
 	simSeeds = flag.Int("sim.seeds", 0, "how many seeds the simulator tries; 0 = 500, or 100 in short mode")
 )
 
@@ -106,6 +107,41 @@ func TestSimulator_replays(t *testing.T) {
 			t.Errorf("seed %d went two ways:\n%s\nand\n%s", seed, first, second)
 		}
 	}
+}
+
+// TestSimulator_day lives through a day, an hour unless -sim.day is given: a job is started
+// every minute and something goes wrong several times a minute. Nothing may pile up.
+func TestSimulator_day(t *testing.T) {
+	span := time.Hour
+	if *simDay {
+		span = 24 * time.Hour
+	}
+	s := &sim{t: t, seed: 1, rng: rand.New(rand.NewPCG(1, 1)), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), faulty: true}
+	s.build()
+	begin := s.now
+	for minute := time.Duration(0); minute < span; minute += time.Minute {
+		s.start(fmt.Sprintf("%024x", 0xdddd00000000+len(s.started)), fmt.Sprintf("flow %d", len(s.started)%2))
+		s.faulty = true
+		for range 40 {
+			s.step()
+		}
+		if next := begin.Add(minute + time.Minute); s.now.Before(next) {
+			s.now = next
+		}
+	}
+	s.faulty = false
+	s.finish()
+	s.check()
+	for i, srv := range s.servers {
+		r := srv.r
+		if n := len(r.shards[0].cache); n > r.Cached {
+			t.Errorf("server %d remembers %d jobs, more than the %d it may", i, n, r.Cached)
+		}
+		if !r.endings.none() || len(r.shards[0].late) > 0 || len(r.timers.queue) > len(s.started) {
+			t.Errorf("server %d keeps %d ends, %d pictures and %d timers", i, len(r.endings.open), len(r.shards[0].late), len(r.timers.queue))
+		}
+	}
+	t.Logf("%d jobs started in %s, %d faults considered", len(s.started), s.now.Sub(begin), s.drawn)
 }
 
 func (s *sim) clock() time.Time { return s.now }
