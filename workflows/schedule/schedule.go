@@ -187,6 +187,9 @@ func (s *Schedule) Missed(from, to int64, n int) (last []int64) {
 	return last
 }
 
+// Zone is the time zone in which the schedule's local times are meant.
+func (s *Schedule) Zone() *time.Location { return s.loc }
+
 func (s *Schedule) holiday(at time.Time) bool {
 	if len(s.holidays) == 0 {
 		return false
