@@ -30,58 +30,45 @@ func (r *Triggers) settle(ctx context.Context, trigger string) ([]*fire, error) 
 	if err != nil {
 		return nil, err
 	}
+	var still []*fire
 	for _, f := range fires {
-		if err := r.advance(ctx, f); err != nil {
+		switch {
+		case f.state == queued && len(still) > 0:
+			err = r.later(ctx, f, queueLook)
+		case f.state == queued:
+			f.state = ordered
+			if err = r.save(ctx, f); err == nil {
+				err = r.begin(ctx, f)
+			}
+		default:
+			err = r.advance(ctx, f)
+		}
+		if err != nil {
 			return nil, err
 		}
+		if f.state != done {
+			still = append(still, f)
+		}
 	}
-	return slices.DeleteFunc(fires, func(f *fire) bool { return f.state == done }), nil
+	return still, nil
 }
+
+// queueLook is how often a run that waits its turn is looked at, in case whoever ended the one
+// before it did not come to that.
+const queueLook = 30 * time.Second
 
 // advance takes a fire as far as it goes now. Every step may be repeated, by any server.
 func (r *Triggers) advance(ctx context.Context, f *fire) error {
-	if f.state == queued {
-		first, err := r.first(ctx, f)
-		if err != nil {
-			return err
-		}
-		if !first {
-			return r.later(ctx, f, 5*time.Second)
-		}
-		f.state = ordered
-		if err := r.save(ctx, f); err != nil {
-			return err
-		}
-	}
-	if f.state == ordered {
+	switch f.state {
+	case queued:
+		_, err := r.settle(ctx, f.trigger)
+		return err
+	case ordered:
 		return r.begin(ctx, f)
-	}
-	if f.state == started {
+	case started:
 		return r.observe(ctx, f)
 	}
 	return nil
-}
-
-// first tells whether no earlier run of the trigger is live.
-func (r *Triggers) first(ctx context.Context, f *fire) (bool, error) {
-	live, err := r.live(ctx, f.trigger)
-	if err != nil {
-		return false, err
-	}
-	for _, other := range live {
-		if other.number >= f.number {
-			break
-		}
-		if other.state == started {
-			if err := r.observe(ctx, other); err != nil {
-				return false, err
-			}
-		}
-		if other.state != done {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 // begin starts the job of a fire, or finds that it was started.

@@ -216,7 +216,7 @@ func (r *Triggers) place(ctx context.Context, t *workflows.Trigger, doc value.Va
 		switch {
 		case before == 0 || t.Overlap == workflows.OverlapAllow || t.Overlap == workflows.OverlapCancelPrevious:
 		case t.Overlap == workflows.OverlapQueue && waiting < backlog:
-			f.state = queued
+			f.state, f.look = queued, now+queueLook.Milliseconds()
 			waiting++
 		default:
 			f.state, f.outcome, f.expires = done, skipped, now+memory.Milliseconds()

@@ -100,10 +100,25 @@ func (r *Triggers) replan(ctx context.Context) error {
 			}
 		}
 		if found.Next == nil {
-			return errors.Join(errs...)
+			break
 		}
 		q.After = found.Next
 	}
+	return errors.Join(append(errs, r.relook(ctx, now))...)
+}
+
+// relook has fires looked at again that a wrong clock put off for too long.
+func (r *Triggers) relook(ctx context.Context, now int64) error {
+	late, err := r.find(ctx, store.Fires, 0, store.Where("look", store.Gt, now+time.Minute.Milliseconds()), "look")
+	errs := []error{err}
+	for _, d := range late {
+		f := parseFire(d)
+		f.look = now
+		if err := r.save(ctx, f); err != nil && !errors.Is(err, store.ErrConflict) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // fireDue fires a schedule that is due and sets when it is next.

@@ -59,7 +59,7 @@ const (
 	grace    = time.Minute         // a run that is later than this was missed
 	backlog  = 100                 // missed runs made up for at most, and runs that wait in a queue
 	farBack  = 31 * 24 * time.Hour // missed runs are looked for no further back
-	memory   = 24 * time.Hour      // how long an ended fire is remembered
+	memory   = 72 * time.Hour      // how long an ended fire is remembered: longer than a clock is wrong
 	maxTries = 8                   // how often a change meets a newer document
 )
 
@@ -136,9 +136,18 @@ func (r *Triggers) beat(ctx context.Context) (next time.Time, err error) {
 	}
 	live, err := r.find(ctx, store.Fires, page, store.Where("look", store.Lte, now.UnixMilli()), "look")
 	errs = append(errs, err)
+	settled := map[string]bool{} // by trigger: the next in its queue has had its chance
 	for _, d := range live {
 		f := parseFire(d)
-		if err := r.advance(ctx, f); err != nil && !errors.Is(err, store.ErrConflict) {
+		if settled[f.trigger] && f.state == queued {
+			continue
+		}
+		err := r.advance(ctx, f)
+		if f.state == done {
+			_, err = r.settle(ctx, f.trigger)
+		}
+		settled[f.trigger] = settled[f.trigger] || f.state == queued || f.state == done
+		if err != nil && !errors.Is(err, store.ErrConflict) {
 			errs = append(errs, fmt.Errorf("fire %q: %w", d.ID, err))
 			r.postpone(ctx, f)
 		}
