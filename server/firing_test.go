@@ -15,10 +15,11 @@ import (
 
 const triggerPath = "/operations-manager/triggers"
 
-// firing is a server whose triggers fire.
+// firing is a server whose triggers fire, and a second one of the same store and bus.
 func firing(t *testing.T) *api {
 	t.Helper()
 	a := newAPI(t)
+	a.fires(t)
 	a.fires(t)
 	return a
 }
@@ -100,9 +101,19 @@ func TestFiring_schedule(t *testing.T) {
 		t.Errorf("trigger = %s", got)
 	}
 
-	every := add(fmt.Sprintf(`{"name":"every","type":"schedule","firstRunAt":%d,"repeatUnit":"second","repeatFrequency":1,"repeatInterval":1000,"legacyWrapper":false,"formData":{"host":{}}}`, now))
+	every := add(fmt.Sprintf(`{"name":"every","type":"schedule","firstRunAt":%d,"repeatUnit":"second","repeatFrequency":1,"repeatInterval":1000,"legacyWrapper":false,"formData":{"host":{"name":"r6"}}}`, now))
 	a.eventually(t, "two more jobs", func() bool { return len(a.jobsOf(t, "Pick")) >= 3 })
 	off := a.must(t, "PATCH", triggerPath+"/"+every, `{"enabled":false}`).Get("data")
+	times := map[string]bool{}
+	jobs := a.jobsOf(t, "Pick")
+	for _, j := range jobs {
+		id := j.Get("_id").Text()
+		a.job(t, id, "complete")
+		times[id[:8]+j.Get("description").Text()] = true // the due time in seconds, and the trigger
+	}
+	if len(times) != len(jobs) {
+		t.Errorf("%d jobs for %d due times", len(jobs), len(times))
+	}
 	if !off.Get("nextRunAt").IsNull() {
 		t.Errorf("a disabled schedule runs at %s", off.Get("nextRunAt"))
 	}

@@ -137,7 +137,7 @@ func (s *sim) build() {
 	case 0:
 		schedule = schedule.With("cron", value.String(pick("*/5 * * * *", "0,30 2 * * *", "*/20 1-3 * * *"))).With("timezone", value.String("Europe/Berlin"))
 	default:
-		schedule = schedule.With("firstRunAt", value.Int(s.now.UnixMilli()+int64(s.rng.IntN(100_000)))).With("repeatInterval", value.Int(30_000+int64(s.rng.IntN(600_000))))
+		schedule = schedule.With("firstRunAt", value.Int(s.now.UnixMilli()+int64(s.rng.IntN(100_000)))).With("repeatInterval", value.Int(120_000+int64(s.rng.IntN(600_000))))
 	}
 	var problems workflows.Problems
 	s.schedule, problems = workflows.ParseTrigger(schedule)
