@@ -68,7 +68,9 @@ type sim struct {
 	wanted   int // events the trigger wants
 	starts   map[string]int
 	fires    map[string]value.Value // as they were last seen: old ones are forgotten
-	crashes  int
+	acting   int                    // the server at work
+	within   bool                   // the other one acts in the middle of its step
+	calls    int64
 }
 
 // server is a Triggers whose goroutines the simulator plays itself.
@@ -105,12 +107,21 @@ func (s *sim) fault() error {
 	if !s.faulty {
 		return nil
 	}
-	switch s.rng.IntN(60) {
+	switch s.rng.IntN(90) {
 	case 0, 1:
-		s.crashes++
 		panic(crash{})
 	case 2:
 		return errStumble
+	case 3, 4, 5:
+		if i := s.acting; !s.within {
+			s.within = true
+			if s.rng.IntN(2) == 0 {
+				s.beat(1 - i)
+			} else {
+				s.read(1 - i)
+			}
+			s.within, s.acting = false, i
+		}
 	}
 	return nil
 }
@@ -176,8 +187,9 @@ func (s *sim) boot() *server {
 // Start stores a job, as the runner does, and sees that the trigger's policy is kept.
 func (s *sim) Start(ctx context.Context, b runner.Begin) (runner.State, error) {
 	id := b.Start.ID
+	s.calls++
 	trigger := b.Start.Triggers[len(b.Start.Triggers)-1]
-	doc := value.Object("_id", value.String(id), "status", value.String("running"), "name", value.String(b.Workflow), "description", value.String(trigger))
+	doc := value.Object("_id", value.String(id), "status", value.String("running"), "name", value.String(b.Workflow), "description", value.String(trigger), "call", value.Int(s.calls))
 	w, err := s.servers[0].write(store.Jobs, id, store.New, doc)
 	s.must(err)
 	faulty := s.faulty
@@ -195,7 +207,7 @@ func (s *sim) Start(ctx context.Context, b runner.Begin) (runner.State, error) {
 	defer func() { // also when the server dies over it
 		faulty := s.faulty
 		s.faulty = false
-		if _, err := s.store.Get(ctx, store.Jobs, id); err == nil {
+		if d, err := s.servers[0].get(ctx, store.Jobs, id); err == nil && value.Equal(d.doc.Get("call"), doc.Get("call")) {
 			s.starts[id]++
 		}
 		s.faulty = faulty
@@ -251,6 +263,7 @@ func (s *sim) running(trigger string) (out []string) {
 
 // do lets a server do something, and replaces it when it dies over it.
 func (s *sim) do(i int, what func(r *server) error) {
+	s.acting = i
 	defer func() {
 		if p := recover(); p != nil {
 			if _, ok := p.(crash); !ok {
@@ -286,7 +299,6 @@ func (s *sim) step() {
 	case n < 97:
 		s.endOne()
 	case n < 99:
-		s.crashes++
 		s.servers[i] = s.rebooted()
 	case s.jumps:
 		jump := []time.Duration{time.Hour, -time.Hour, 24 * time.Hour, -24 * time.Hour}[s.rng.IntN(4)]
