@@ -2,6 +2,7 @@ package triggers
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -26,12 +27,12 @@ import (
 // bench is a Triggers over an engine that notes what is started and ends it as told.
 type bench struct {
 	*Triggers
-	t      *testing.T
+	t      testing.TB
 	at     []time.Time
 	status string // that jobs get at once
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	st, err := memstore.New(memstore.Options{})
 	if err != nil {
@@ -240,4 +241,32 @@ func TestPlan(t *testing.T) {
 			t.Errorf("%s: next run at %s, want %s", name, got, tc.want)
 		}
 	}
+}
+
+// What a platform event costs: one that no trigger waits for, read with others, and one that
+// fires.
+func BenchmarkHandle(b *testing.B) {
+	r := newBench(b)
+	r.save(store.Triggers, value.MustParse(`{"_id":"e","name":"E","type":"eventSystem","enabled":true,"source":"x","topic":"wanted","actionId":"a","lastUpdatedBy":"Pronghorn","maxPerMinute":1000000000}`))
+	crowded := make([]event, crowd)
+	for i := range crowded {
+		crowded[i] = event{seq: uint64(i + 1), id: "x", doc: value.MustParse(`{"source":"x","topic":"other"}`)}
+	}
+	b.Run("unwanted", func(b *testing.B) {
+		for n := 0; b.Loop(); n++ {
+			if n%crowd == 0 {
+				if err := r.handle(b.Context(), crowded); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+	b.Run("fires", func(b *testing.B) {
+		for n := 0; b.Loop(); n++ {
+			e := event{seq: 1, id: fmt.Sprint(n), doc: value.MustParse(`{"source":"x","topic":"wanted"}`)}
+			if err := r.handle(b.Context(), []event{e}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
