@@ -43,6 +43,7 @@ func (m *Machine) Append(dst []byte, j *Job) []byte {
 	w.OptTexts("groups", j.Groups)
 	w.OptTexts("watchers", j.Watchers)
 	w.OptTexts("ancestors", j.Ancestors)
+	w.OptTexts("triggers", j.Triggers)
 	w.parent("parent", j.Parent)
 	w.OptText("initiator", j.Initiator)
 	w.OptText("user", j.User)
@@ -253,6 +254,7 @@ func AppendEvent(dst []byte, e *Event) []byte {
 		w.OptText("initiator", s.Initiator)
 		w.OptText("user", s.User)
 		w.OptTexts("ancestors", s.Ancestors)
+		w.OptTexts("triggers", s.Triggers)
 		w.parent("parent", s.Parent)
 		w.Close('}')
 	}
@@ -292,7 +294,7 @@ func (m *Machine) Decode(v value.Value) (*Job, error) {
 		ID: v.Get("_id").Text(), Revision: m.revision, Name: v.Get("name").Text(), Description: v.Get("description").Text(),
 		Type: v.Get("type").Text(), Status: Status(v.Get("status").Text()), Seq: number(v, "seq"), Variables: v.Get("variables"),
 		Errors: records(v.Get("errors")), Warnings: records(v.Get("warnings")), Groups: texts(v, "groups"), Watchers: texts(v, "watchers"),
-		Ancestors: texts(v, "ancestors"), Parent: parent(v.Get("parent")), Initiator: v.Get("initiator").Text(), User: v.Get("user").Text(),
+		Ancestors: texts(v, "ancestors"), Triggers: texts(v, "triggers"), Parent: parent(v.Get("parent")), Initiator: v.Get("initiator").Text(), User: v.Get("user").Text(),
 		StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"), UpdatedAt: number(v, "updatedAt"),
 		HeldAt: number(v, "heldAt"), HeldBy: v.Get("heldBy").Text(), Breached: v.Get("breached").Truth(),
 		Handling: v.Get("handling").Truth(), Handled: v.Get("handled").Truth(), Reverts: int(number(v, "reverts")),
@@ -441,7 +443,8 @@ func DecodeEvent(v value.Value) Event {
 		e.Start = &Start{
 			ID: s.Get("_id").Text(), Description: s.Get("description").Text(), Type: s.Get("type").Text(), Variables: s.Get("variables"),
 			Groups: texts(s, "groups"), Initiator: s.Get("initiator").Text(), User: s.Get("user").Text(), Ancestors: texts(s, "ancestors"),
-			Parent: parent(s.Get("parent")),
+			Triggers: texts(s, "triggers"),
+			Parent:   parent(s.Get("parent")),
 		}
 	}
 	return e

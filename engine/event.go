@@ -69,6 +69,7 @@ type Start struct {
 	Initiator   string // user name that started it
 	User        string // account id that started it
 	Ancestors   []string
+	Triggers    []string // ids of the triggers that led to it, first one first
 	Parent      *Parent
 }
 

@@ -84,6 +84,7 @@ type Job struct {
 	Groups      []string
 	Watchers    []string
 	Ancestors   []string // root first, the job itself last
+	Triggers    []string // that led to it, first one first: a trigger never fires for what it led to itself
 	Parent      *Parent
 	Initiator   string
 	User        string

@@ -62,7 +62,7 @@ func (m *Machine) newJob(ev Event) *Job {
 	st := ev.Start
 	job := &Job{
 		ID: st.ID, Revision: m.revision, Name: m.workflow.Name, Type: st.Type, Description: st.Description,
-		Groups: st.Groups, Ancestors: append(slices.Clone(st.Ancestors), st.ID), Parent: st.Parent,
+		Groups: st.Groups, Ancestors: append(slices.Clone(st.Ancestors), st.ID), Triggers: st.Triggers, Parent: st.Parent,
 		Initiator: st.Initiator, User: st.User, StartedAt: ev.At, UpdatedAt: ev.At,
 		Variables: st.Variables,
 		Tasks:     make([]*TaskState, len(m.places)),

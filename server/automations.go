@@ -7,6 +7,7 @@ import (
 
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -255,19 +256,23 @@ func (c *call) importAutomation(doc value.Value) (value.Value, error) {
 		return value.Absent, err
 	}
 	writes := []store.Write{w}
-	var triggers []value.Value
+	var made []value.Value
 	for _, t := range doc.Get("triggers").Elements() {
 		tid, err := c.freeID(store.Triggers, t.Get("_id").Text())
 		if err != nil {
 			return value.Absent, err
 		}
-		t = c.stamped(triggerDefaults(t.With("_id", value.String(tid)).With("actionId", value.String(id))))
+		parsed, problems := workflows.ParseTrigger(triggerDefaults(t.Without(ownFields...).With("_id", value.String(tid)).With("actionId", value.String(id))))
+		if err := problems.Err(); err != nil {
+			return value.Absent, err
+		}
+		t = c.stamped(triggers.Plan(parsed, value.Absent, c.Now()))
 		w, err := c.write(store.Triggers, t, store.New)
 		if err != nil {
 			return value.Absent, err
 		}
 		writes = append(writes, w)
-		triggers = append(triggers, t)
+		made = append(made, t)
 	}
 	err = c.Store.Commit(c.Request().Context(), store.Batch(writes))[0]
 	if conflict, ok := errors.AsType[*store.Conflict](err); ok && conflict.Reason == store.NotUnique {
@@ -276,7 +281,7 @@ func (c *call) importAutomation(doc value.Value) (value.Value, error) {
 		}
 		return value.Absent, refuse(clash, "automation with name %q already exists", full.Get("name").Text())
 	}
-	return full.With("triggers", value.Array(triggers...)), err
+	return full.With("triggers", value.Array(made...)), err
 }
 
 // freeID keeps the id a document was exported with if nothing has it here.

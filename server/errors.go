@@ -16,6 +16,7 @@ import (
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/schemas"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -108,8 +109,14 @@ func decideDocument(err error, a *answer) bool {
 		a.violations("/options/variables", e.Violations)
 		return true
 	}
-	if e, ok := errors.AsType[*payloadError](err); ok {
-		a.violations(e.at, e.violations)
+	if e, ok := errors.AsType[*triggers.PayloadError](err); ok {
+		a.violations(e.At, e.Violations)
+		return true
+	}
+	if e, ok := errors.AsType[*triggers.Refusal](err); ok {
+		if a.status = http.StatusConflict; e.Payload {
+			a.status, a.problems = http.StatusBadRequest, []problem{{"", "transformation", e.Text}}
+		}
 		return true
 	}
 	return false

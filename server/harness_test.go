@@ -30,6 +30,7 @@ type api struct {
 	auth   *auth.Auth
 	store  *memstore.Store
 	runner *runner.Runner
+	bus    *membus.Bus
 	token  string
 	log    *syncBuffer
 }
@@ -59,7 +60,8 @@ func newAPI(t testing.TB) *api {
 		t.Fatal(err)
 	}
 	lib := library.New(library.Options{Store: st, Catalog: builtin.Catalog()})
-	run := runner.New(runner.Options{Store: st, Bus: membus.New(membus.Options{}), Library: lib})
+	feed := membus.New(membus.Options{})
+	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
@@ -81,7 +83,7 @@ func newAPI(t testing.TB) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &api{Server: s, auth: who, store: st, runner: run, log: log}
+	a := &api{Server: s, auth: who, store: st, runner: run, bus: feed, log: log}
 	a.token = a.login(t, auth.Admin, adminPassword)
 	return a
 }

@@ -191,5 +191,6 @@ var operationsRoutes = []route{
 	{remove, "/triggers/:id", "deleteTrigger", auth.WriteAutomations, deleteTrigger},
 	{get, "/triggers/:id", "getTrigger", auth.ReadAutomations, getTrigger},
 	{patch, "/triggers/:id", "updateTrigger", auth.WriteAutomations, patchTrigger},
+	{get, "/triggers/:id/runs/next", "getNextRuns", auth.ReadAutomations, nextRuns},
 	{get, "/triggers/:id/export", "exportTrigger", auth.ReadAutomations, exportTrigger},
 }

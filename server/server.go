@@ -21,6 +21,7 @@ import (
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/triggers"
 )
 
 // DefaultRelease is the release of Itential Platform the server reports unless told
@@ -52,6 +53,7 @@ type Server struct {
 	Options
 	echo    *echo.Echo
 	schema  *store.Schema
+	orders  triggers.Orders
 	started time.Time
 }
 
@@ -86,7 +88,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
-	s := &Server{Options: o, echo: echo.New(), schema: schema, started: o.Now()}
+	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail
 	s.echo.Pre(secure, s.log, s.recovering, normalise)

@@ -3,13 +3,12 @@ package server
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
-	"github.com/heddlehq/heddle/engine"
-	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/library"
-	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
-	"github.com/heddlehq/heddle/schemas"
+	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -41,7 +40,7 @@ func triggerDefaults(doc value.Value) value.Value {
 	case workflows.TriggerManual:
 		own = value.Object("formId", value.Null, "formData", value.Null, "formSchemaHash", value.Null, "legacyWrapper", value.True)
 	case workflows.TriggerEvent:
-		own = value.Object("schema", value.Null, "jst", value.Null, "legacyWrapper", value.True)
+		own = value.Object("schema", value.Null, "jst", value.Null, "legacyWrapper", value.False)
 	}
 	for k, v := range own.Members() {
 		if !doc.Has(k) {
@@ -51,8 +50,9 @@ func triggerDefaults(doc value.Value) value.Value {
 	return doc
 }
 
-// trigger checks a trigger's document and the automation it belongs to.
-func (c *call) trigger(doc value.Value) (value.Value, error) {
+// trigger checks the document of a trigger that is to take the place of old, Absent for a new
+// one, and the automation it belongs to.
+func (c *call) trigger(doc, old value.Value) (value.Value, error) {
 	doc = triggerDefaults(doc)
 	t, problems := workflows.ParseTrigger(doc)
 	if err := problems.Err(); err != nil {
@@ -65,8 +65,11 @@ func (c *call) trigger(doc value.Value) (value.Value, error) {
 	if errors.Is(err, store.ErrNotFound) {
 		return value.Absent, badAt("/actionId", "unknown-automation", "There is no automation %q.", clip(t.ActionID))
 	}
-	return doc, err
+	return triggers.Plan(t, old, c.Now()), err
 }
+
+// ownFields are what a trigger's document holds for the server's own use.
+var ownFields = []string{"disabledReason", "failures", "lastExecuted", "nextRunAt", "recent", "runs"}
 
 func createTrigger(c *call) (value.Value, error) {
 	doc, err := c.object()
@@ -81,7 +84,7 @@ func createTrigger(c *call) (value.Value, error) {
 }
 
 func (c *call) insertTrigger(doc value.Value, keepID bool) (value.Value, error) {
-	full, err := c.trigger(doc)
+	full, err := c.trigger(doc.Without(ownFields...), value.Absent)
 	if err != nil {
 		return value.Absent, err
 	}
@@ -105,38 +108,43 @@ func patchTrigger(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	old, revision, err := c.stored(store.Triggers, "trigger", c.text("id"))
-	if err != nil {
-		return value.Absent, err
+	for {
+		old, revision, err := c.stored(store.Triggers, "trigger", c.text("id"))
+		if err != nil {
+			return value.Absent, err
+		}
+		doc, err := c.trigger(overlay(old, change.Without("_id", "created", "createdBy").Without(ownFields...)), old)
+		if err != nil {
+			return value.Absent, err
+		}
+		doc = c.stamped(doc)
+		// It may have fired meanwhile: that is no reason to turn the caller away.
+		switch err := c.save(store.Triggers, "trigger", doc, revision); {
+		case err == nil:
+			return enveloped("Successfully updated trigger", doc), nil
+		case !errors.Is(err, store.ErrConflict) || c.Request().Context().Err() != nil:
+			return value.Absent, err
+		}
 	}
-	doc, err := c.trigger(overlay(old, change.Without("_id", "created", "createdBy", "lastExecuted")))
-	if err != nil {
-		return value.Absent, err
-	}
-	doc = c.stamped(doc)
-	if err := c.save(store.Triggers, "trigger", doc, revision); err != nil {
-		return value.Absent, err
-	}
-	return enveloped("Successfully updated trigger", doc), nil
 }
 
 func deleteTrigger(c *call) (value.Value, error) {
-	doc, revision, err := c.stored(store.Triggers, "trigger", c.text("id"))
+	doc, _, err := c.stored(store.Triggers, "trigger", c.text("id"))
 	if err != nil {
 		return value.Absent, err
 	}
-	err = c.commit(c.Request().Context(), "trigger", doc, store.Write{Collection: store.Triggers, ID: c.text("id"), Expect: revision})
+	err = c.commit(c.Request().Context(), "trigger", doc, store.Write{Collection: store.Triggers, ID: c.text("id"), Expect: store.Any})
 	return enveloped("Successfully deleted trigger", doc), err
 }
 
 // deleteTriggersOf removes the triggers of an automation.
 func deleteTriggersOf(c *call) (value.Value, error) {
-	triggers, err := c.triggersOf(c.text("action"))
+	found, err := c.triggersOf(c.text("action"))
 	if err != nil {
 		return value.Absent, err
 	}
-	writes := make([]store.Write, len(triggers))
-	for i, t := range triggers {
+	writes := make([]store.Write, len(found))
+	for i, t := range found {
 		writes[i] = store.Write{Collection: store.Triggers, ID: t.Get("_id").Text(), Expect: store.Any}
 	}
 	if len(writes) > 0 {
@@ -144,44 +152,13 @@ func deleteTriggersOf(c *call) (value.Value, error) {
 			return value.Absent, err
 		}
 	}
-	return enveloped(fmt.Sprintf("Successfully deleted %d triggers", len(triggers)),
-		value.Object("deletedCount", value.Int(int64(len(triggers))))), nil
+	return enveloped(fmt.Sprintf("Successfully deleted %d triggers", len(found)),
+		value.Object("deletedCount", value.Int(int64(len(found))))), nil
 }
 
 func exportTrigger(c *call) (value.Value, error) {
 	doc, _, err := c.stored(store.Triggers, "trigger", c.text("id"))
 	return enveloped("Successfully exported trigger", doc), err
-}
-
-// payloadError is the answer to a payload that does not fit a trigger's schema or form.
-type payloadError struct {
-	at, what   string
-	violations []schemas.Violation
-}
-
-func (e *payloadError) Error() string {
-	text := "the payload does not fit the schema of " + e.what
-	for i, v := range e.violations {
-		if i == 3 {
-			return text + fmt.Sprintf("; and %d more", len(e.violations)-3)
-		}
-		text += "; " + v.Error()
-	}
-	return text
-}
-
-func fits(schema, v value.Value, at, what string) error {
-	if !schema.IsObject() {
-		return nil
-	}
-	s, err := schemas.Compile(schema)
-	if err != nil {
-		return refuse(clash, "the schema of %s cannot be used: %v", what, err)
-	}
-	if broken := s.Check(v); len(broken) > 0 {
-		return &payloadError{at, what, broken}
-	}
-	return nil
 }
 
 // runEndpoint starts the automation of an endpoint trigger. A payload that does not fit is
@@ -201,22 +178,8 @@ func runEndpoint(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	doc := p.docs[0]
-	t, _ := workflows.ParseTrigger(doc)
-	if err := fits(t.Schema, body, "", fmt.Sprintf("trigger %q", t.Name)); err != nil {
-		return value.Absent, err
-	}
-	variables := body
-	if t.JST != "" {
-		variables, err = c.Library.Transform(c.Request().Context(), t.JST, body)
-		if errors.Is(err, builtin.ErrNotFound) {
-			return value.Absent, refuse(clash, "the trigger's %v", err)
-		}
-		if err != nil {
-			return value.Absent, badAt("", "transformation", "The payload cannot be transformed: %v.", err)
-		}
-	}
-	return c.fire(t, variables)
+	t, _ := workflows.ParseTrigger(p.docs[0])
+	return c.fire(t, body)
 }
 
 // runManual starts the automation of a manual trigger with what its form was filled with.
@@ -240,42 +203,17 @@ func runManual(c *call) (value.Value, error) {
 	case !t.Enabled:
 		return value.Absent, refuse(clash, "trigger %q is disabled", t.Name)
 	}
-	if form.IsAbsent() {
-		form = t.FormData
-	}
-	if form.IsAbsent() {
-		form = value.Object()
-	}
-	if t.FormID != "" {
-		f, err := c.document(&forms, t.FormID)
-		if err != nil {
-			return value.Absent, err
-		}
-		if err := fits(f.doc.Get("schema"), form, "/formData", fmt.Sprintf("form %q", f.doc.Get("name").Text())); err != nil {
-			return value.Absent, err
-		}
-	}
-	if t.LegacyWrapper && (form.Len() > 0 || t.FormID != "") {
-		form = value.Object("formData", form)
-	}
 	return c.fire(t, form)
 }
 
-// fire starts the job of a trigger and notes when.
-func (c *call) fire(t *workflows.Trigger, variables value.Value) (value.Value, error) {
+// fire starts the job of a trigger that somebody called, and notes when.
+func (c *call) fire(t *workflows.Trigger, payload value.Value) (value.Value, error) {
 	ctx := c.Request().Context()
-	automation, _, err := c.stored(store.Automations, "automation", t.ActionID)
+	b, _, err := c.orders.Make(ctx, t, payload)
 	if err != nil {
 		return value.Absent, err
 	}
-	a, _ := workflows.ParseAutomation(automation)
-	name, err := c.workflowOf(a)
-	if err != nil {
-		return value.Absent, err
-	}
-	st, err := c.begin(runner.Begin{Workflow: name, Start: engine.Start{
-		Description: fmt.Sprintf("Started by Operations Manager: automation %q, trigger %q", a.Name, t.Name), Variables: variables,
-	}})
+	st, err := c.begin(b)
 	if err != nil {
 		return value.Absent, err
 	}
@@ -289,22 +227,29 @@ func (c *call) fire(t *workflows.Trigger, variables value.Value) (value.Value, e
 	return enveloped("Successfully started job", jobDoc(st, &query{})), nil
 }
 
-// workflowOf is the name of an automation's workflow: found by id, so that it may have been
-// renamed, else by name.
-func (c *call) workflowOf(a *workflows.Automation) (string, error) {
-	ctx := c.Request().Context()
-	if a.ComponentID != "" {
-		s, err := c.Library.Workflow(ctx, a.ComponentID)
-		if err == nil {
-			return s.Name(), nil
-		}
-		if !errors.Is(err, store.ErrNotFound) {
-			return "", err
+// nextRuns lists when a schedule runs next.
+func nextRuns(c *call) (value.Value, error) {
+	n := 10
+	if text := c.QueryParam("limit"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > 1000 {
+			return value.Absent, badAt("", "limit", "\"limit\" must be a number from 1 to 1000, not %q.", clip(text))
 		}
 	}
-	if a.ComponentName == "" {
-		return "", refuse(clash, "automation %q has no workflow to start", a.Name)
+	doc, _, err := c.stored(store.Triggers, "trigger", c.text("id"))
+	if err != nil {
+		return value.Absent, err
 	}
-	name, err := c.Library.Resolve(ctx, a.ComponentName, "")
-	return name, absent(err, "workflow", a.ComponentName)
+	t, problems := workflows.ParseTrigger(doc)
+	if err := problems.Err(); err != nil {
+		return value.Absent, err
+	}
+	if t.Type != workflows.TriggerSchedule {
+		return value.Absent, refuse(clash, "trigger %q is not a schedule", t.Name)
+	}
+	out := []value.Value{}
+	for _, at := range triggers.Next(t, c.Now(), n) {
+		out = append(out, value.Object("at", value.Int(at.UnixMilli()), "local", value.String(at.Format(time.RFC3339))))
+	}
+	return enveloped("Successfully retrieved next runs", value.Array(out...)), nil
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -17,11 +18,11 @@ func TestParseTrigger(t *testing.T) {
 		"endpoint": {`{"name":"E","type":"endpoint","enabled":true,"verb":"POST","routeName":"go","schema":{"type":"object"},"jst":null}`,
 			Trigger{Name: "E", Type: TriggerEndpoint, Enabled: true, Verb: "POST", RouteName: "go", Schema: value.MustParse(`{"type":"object"}`)}},
 		"event": {`{"name":"V","type":"eventSystem","enabled":false,"source":"s","topic":"t","legacyWrapper":false,"jst":"j"}`,
-			Trigger{Name: "V", Type: TriggerEvent, Source: "s", Topic: "t", JST: "j"}},
+			Trigger{Name: "V", Type: TriggerEvent, Source: "s", Topic: "t", JST: "j", PerMinute: DefaultPerMinute, Overlap: OverlapAllow}},
 		"manual": {`{"name":"M","type":"manual","actionType":"automations","actionId":"x","formId":"f","formData":{"a":1}}`,
 			Trigger{Name: "M", Type: TriggerManual, Enabled: true, ActionType: "automations", ActionID: "x", FormID: "f", FormData: value.MustParse(`{"a":1}`), LegacyWrapper: true}},
 		"schedule": {`{"name":"S","type":"schedule","enabled":true,"firstRunAt":1000,"repeatUnit":"day","repeatFrequency":2,"repeatInterval":null,"processMissedRuns":"last","legacyWrapper":false}`,
-			Trigger{Name: "S", Type: TriggerSchedule, Enabled: true, FirstRunAt: 1000, RepeatUnit: "day", RepeatFrequency: 2, ProcessMissed: "last"}},
+			Trigger{Name: "S", Type: TriggerSchedule, Enabled: true, FirstRunAt: 1000, RepeatUnit: "day", RepeatFrequency: 2, ProcessMissed: "last", Overlap: OverlapAllow}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -30,7 +31,7 @@ func TestParseTrigger(t *testing.T) {
 				t.Fatal(problems)
 			}
 			tc.want.Doc = value.MustParse(tc.doc)
-			if diff := cmp.Diff(&tc.want, got, cmp.Comparer(value.Equal)); diff != "" {
+			if diff := cmp.Diff(&tc.want, got, cmp.Comparer(value.Equal), cmpopts.IgnoreFields(Trigger{}, "Due")); diff != "" {
 				t.Errorf("trigger (-want +got):\n%s", diff)
 			}
 		})
@@ -52,7 +53,11 @@ func TestParseTrigger_problems(t *testing.T) {
 		"no type":                {`{"name":"E"}`, []string{"required /type"}},
 		"schedule never":         {`{"name":"E","type":"schedule"}`, []string{"required /firstRunAt"}},
 		"schedule of nothing":    {`{"name":"E","type":"schedule","firstRunAt":1,"repeatUnit":"day"}`, []string{"required /repeatFrequency"}},
-		"schedule of moons":      {`{"name":"E","type":"schedule","firstRunAt":-1,"repeatUnit":"moon","processMissedRuns":"all"}`, []string{"type /firstRunAt", "enum /repeatUnit", "enum /processMissedRuns"}},
+		"schedule of moons":      {`{"name":"E","type":"schedule","firstRunAt":-1,"repeatUnit":"moon","processMissedRuns":"some"}`, []string{"type /firstRunAt", "enum /repeatUnit", "enum /processMissedRuns"}},
+		"schedule two ways":      {`{"name":"E","type":"schedule","cron":"@daily","repeatInterval":5000}`, []string{"conflict /cron"}},
+		"schedule of no day":     {`{"name":"E","type":"schedule","cron":"@daily","holidays":["12-25","May 1st"]}`, []string{"schedule /holidays/1"}},
+		"schedule on the moon":   {`{"name":"E","type":"schedule","cron":"@daily","timezone":"Moon/Tycho","overlap":"fight"}`, []string{"schedule /timezone", "enum /overlap"}},
+		"event without a key":    {`{"name":"E","type":"eventSystem","source":"s","topic":"t","dedupeKey":"device"}`, []string{"pointer /dedupeKey"}},
 		"unknown type":           {`{"name":"","type":"whim"}`, []string{"required /name", "enum /type"}},
 	} {
 		t.Run(name, func(t *testing.T) {

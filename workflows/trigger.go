@@ -1,9 +1,11 @@
 package workflows
 
 import (
+	"errors"
 	"net/url"
 
 	"github.com/heddlehq/heddle/schemas"
+	"github.com/heddlehq/heddle/workflows/schedule"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -42,13 +44,38 @@ type Trigger struct {
 	FormSchemaHash string
 	LegacyWrapper  bool // everything arrives under one variable instead of one variable each
 
-	FirstRunAt      int64  // schedule: milliseconds since 1970
-	NextRunAt       int64  // schedule: milliseconds since 1970; 0 = not known
-	RepeatUnit      string // schedule: "minute" to "year"; "" = never again
-	RepeatFrequency int64  // schedule: how many units
-	RepeatInterval  int64  // schedule: milliseconds; 0 = by unit and frequency
-	ProcessMissed   string // schedule: "none" or "last"
+	Dedupe    int64  // eventSystem: milliseconds in which events that are the same fire once; 0 = each fires
+	DedupeKey string // eventSystem: JSON pointer to what makes events the same; "" = all of them
+	PerMinute int64  // eventSystem: firing more often disables the trigger
+
+	FirstRunAt      int64              // schedule: milliseconds since 1970
+	NextRunAt       int64              // schedule: milliseconds since 1970; 0 = not known
+	RepeatUnit      string             // schedule: "second" to "year"; "" = by the interval alone
+	RepeatFrequency int64              // schedule: how many units
+	RepeatInterval  int64              // schedule: milliseconds; 0 = by unit and frequency
+	Cron            string             // schedule: instead of the repeats
+	Timezone        string             // schedule: IANA name; "" = UTC
+	Holidays        []string           // schedule: local days without runs
+	ProcessMissed   string             // schedule: "none", "last" or "all"
+	Due             *schedule.Schedule // schedule: when it is; nil when the document has a problem
+
+	Overlap     Overlap // schedule, eventSystem
+	MaxFailures int64   // schedule, eventSystem: so many failures in a row disable the trigger; 0 = never
 }
+
+// Overlap says what becomes of a run while an earlier one of the same trigger is at work.
+type Overlap string
+
+// The policies of overlapping runs.
+const (
+	OverlapAllow          Overlap = "allow"          // it runs beside the earlier one
+	OverlapSkip           Overlap = "skip"           // it does not take place
+	OverlapQueue          Overlap = "queue"          // it waits for its turn
+	OverlapCancelPrevious Overlap = "cancelPrevious" // the earlier one is canceled
+)
+
+// DefaultPerMinute is how often an event trigger may fire in a minute unless it says otherwise.
+const DefaultPerMinute = 1000
 
 // ParseTrigger reads a trigger's document.
 func ParseTrigger(doc value.Value) (*Trigger, Problems) {
@@ -87,11 +114,16 @@ func (r *reader) trigger(doc value.Value, at string) *Trigger {
 		t.Topic = r.text(doc, at, "topic", true)
 		r.payload(t, at)
 		r.form(t, at)
+		// A form's wrapper is the rule for people; events are wrapped when the document says so.
+		t.LegacyWrapper = doc.Get("legacyWrapper").Truth()
+		r.stream(t, at)
+		r.guard(t, at)
 	case TriggerManual:
 		r.form(t, at)
 	case TriggerSchedule:
 		r.form(t, at)
 		r.schedule(t, at)
+		r.guard(t, at)
 	default:
 		if doc.Get("type").Text() == "" {
 			r.errorf(at+"/type", "required", "A trigger needs a \"type\": \"endpoint\", \"eventSystem\", \"manual\" or \"schedule\".")
@@ -126,21 +158,66 @@ func (r *reader) form(t *Trigger, at string) {
 	t.LegacyWrapper = r.kind(t.Doc, at, "legacyWrapper", value.KindBool).Truth() || t.Doc.Get("legacyWrapper").IsNothing()
 }
 
+// stream reads what keeps an event trigger from firing too often.
+func (r *reader) stream(t *Trigger, at string) {
+	t.Dedupe = r.whole(t.Doc, at, "dedupeWindow")
+	t.DedupeKey = r.text(t.Doc, at, "dedupeKey", false)
+	if _, err := value.SplitPointer(t.DedupeKey); err != nil {
+		r.errorf(at+"/dedupeKey", "pointer", "%s is not a JSON pointer such as \"/device/name\".", quote(t.DedupeKey))
+	}
+	if t.PerMinute = r.whole(t.Doc, at, "maxPerMinute"); t.PerMinute == 0 {
+		t.PerMinute = DefaultPerMinute
+	}
+}
+
+// guard reads how the runs of a trigger that fires by itself get along.
+func (r *reader) guard(t *Trigger, at string) {
+	t.Overlap = Overlap(r.oneOf(t.Doc, at, "overlap", string(OverlapAllow), string(OverlapSkip), string(OverlapQueue), string(OverlapCancelPrevious)))
+	if t.Overlap == "" {
+		t.Overlap = OverlapAllow
+	}
+	t.MaxFailures = r.whole(t.Doc, at, "maxFailures")
+}
+
 func (r *reader) schedule(t *Trigger, at string) {
+	before := len(r.problems)
 	t.FirstRunAt = r.whole(t.Doc, at, "firstRunAt")
-	if t.Doc.Get("firstRunAt").IsNothing() {
-		r.errorf(at+"/firstRunAt", "required", "A schedule needs \"firstRunAt\", in milliseconds since 1970.")
+	t.Cron = r.text(t.Doc, at, "cron", false)
+	if t.Cron == "" && t.Doc.Get("firstRunAt").IsNothing() {
+		r.errorf(at+"/firstRunAt", "required", "A schedule needs \"firstRunAt\", in milliseconds since 1970, or \"cron\".")
 	}
 	t.NextRunAt = r.whole(t.Doc, at, "nextRunAt")
 	t.RepeatUnit = r.oneOf(t.Doc, at, "repeatUnit", "second", "minute", "hour", "day", "week", "month", "year")
 	t.RepeatFrequency = r.whole(t.Doc, at, "repeatFrequency")
 	t.RepeatInterval = r.whole(t.Doc, at, "repeatInterval")
-	if t.RepeatUnit != "" && t.RepeatFrequency == 0 && t.RepeatInterval == 0 {
+	repeats := t.RepeatFrequency > 0 || t.RepeatInterval > 0
+	switch {
+	case t.Cron != "" && (t.RepeatUnit != "" || repeats):
+		r.errorf(at+"/cron", "conflict", "A schedule repeats by \"cron\" or by \"repeatUnit\", \"repeatFrequency\" and \"repeatInterval\", not by both.")
+	case t.RepeatUnit != "" && !repeats:
 		r.errorf(at+"/repeatFrequency", "required", "A schedule that repeats needs \"repeatFrequency\" or \"repeatInterval\", at least 1.")
 	}
-	if t.ProcessMissed = r.oneOf(t.Doc, at, "processMissedRuns", "none", "last"); t.ProcessMissed == "" {
+	if t.ProcessMissed = r.oneOf(t.Doc, at, "processMissedRuns", "none", "last", "all"); t.ProcessMissed == "" {
 		t.ProcessMissed = "none"
 	}
+	t.Timezone = r.text(t.Doc, at, "timezone", false)
+	t.Holidays = r.texts(t.Doc, at, "holidays")
+	if len(r.problems) > before {
+		return
+	}
+	due, err := schedule.New(schedule.Spec{
+		First: t.FirstRunAt, Unit: schedule.Unit(t.RepeatUnit), Frequency: t.RepeatFrequency, Interval: t.RepeatInterval,
+		Cron: t.Cron, Zone: t.Timezone, Holidays: t.Holidays,
+	})
+	if p, ok := errors.AsType[*schedule.Problem](err); ok {
+		place := at + pointer(p.Field)
+		if p.Index >= 0 {
+			place = at + pointer(p.Field, itoa(p.Index))
+		}
+		r.errorf(place, "schedule", "%s", p.Text)
+		return
+	}
+	t.Due = due
 }
 
 // Validate reports the documents that the trigger names and that do not exist, as warnings.

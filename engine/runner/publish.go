@@ -246,10 +246,14 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		}
 		return m, true
 	case engine.Announce:
+		about := value.Object("_id", value.String(t.id), "name", value.String(job.Name), "status", value.String(string(job.Status.Shown())),
+			"description", value.String(job.Description), "groups", value.Strings(job.Groups...))
+		if len(job.Triggers) > 0 {
+			about = about.With("triggers", value.Strings(job.Triggers...))
+		}
 		data := value.Object(
 			"type", value.String(e.Topic), "source", value.String(EngineSource), "topic", value.String(e.Topic), "instance", value.String("WorkFlowEngine"),
-			"job", value.Object("_id", value.String(t.id), "name", value.String(job.Name), "status", value.String(string(job.Status.Shown())),
-				"description", value.String(job.Description), "groups", value.Strings(job.Groups...)),
+			"job", about,
 		).AppendJSON(nil)
 		return bus.Message{Subject: bus.PlatformFeedSubject(EngineSource, e.Topic), ID: e.Key, Data: data}, true
 	}

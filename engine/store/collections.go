@@ -8,6 +8,7 @@ const (
 	Audit            = "audit"
 	Automations      = "automations"
 	CommandTemplates = "command_templates"
+	Fires            = "fires"
 	Forms            = "forms"
 	Groups           = "groups"
 	History          = "history"
@@ -72,6 +73,16 @@ var Collections = []Collection{
 			{Name: "name", Type: Text},
 			{Name: "project", Type: Text},
 		},
+	},
+	{
+		Name: Fires, // what triggers fired, one document a run, until it is old
+		Fields: []Field{
+			{Name: "trigger", Type: Text, Prefix: true},
+			{Name: "live", Type: Text},    // the trigger's id until the run has ended
+			{Name: "look", Type: Time},    // when to look at a live run again
+			{Name: "expires", Type: Time}, // when to forget it
+		},
+		Indexes: []Index{Sparsely("live"), Sparsely("look"), Sparsely("expires")},
 	},
 	{
 		Name: Forms,
@@ -255,7 +266,7 @@ var Collections = []Collection{
 			{Name: "created", Type: Time},
 			{Name: "lastUpdated", Type: Time},
 		},
-		Indexes: []Index{By("actionId"), Sparsely("nextRunAt")},
+		Indexes: []Index{By("actionId"), Sparsely("nextRunAt"), Sparsely("source", "topic")},
 	},
 	{
 		Name: Workflows,

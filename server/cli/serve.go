@@ -25,6 +25,7 @@ import (
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/system"
+	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/server/ui"
 	"github.com/heddlehq/heddle/workflows"
 )
@@ -157,12 +158,17 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	}
 	s.Own("OperationsManager", "getJobs", api.GetJobs)
 	s.Own("OperationsManager", "getTasks", api.GetTasks)
+	fires, err := triggers.New(triggers.Options{Store: s.Store, Bus: s.Bus, Library: s.Library, Engine: s.Runner, Auth: a, Log: log})
+	if err != nil {
+		return err
+	}
 	l, err := f.listener(ctx)
 	if err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Run(ctx) })
+	g.Go(func() error { return fires.Run(ctx) })
 	g.Go(func() error { return api.Serve(ctx, l) })
 	scheme := "http"
 	if f.cert != "" {
