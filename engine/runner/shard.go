@@ -220,7 +220,7 @@ func (s *shard) round(ctx context.Context, batch []*item) {
 
 // commit stores the turns, those that end jobs only while others know that this server lives.
 func (s *shard) commit(ctx context.Context, writing []*turn, batches []store.Batch) []error {
-	if slices.ContainsFunc(writing, func(t *turn) bool { return t.ending }) {
+	if slices.ContainsFunc(writing, func(t *turn) bool { return t.next.Status.Final() }) {
 		if err := s.r.standing(ctx); err != nil {
 			return slices.Repeat([]error{err}, len(batches))
 		}
