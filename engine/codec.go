@@ -16,8 +16,12 @@ const SchemaVersion = 1
 // writer appends stored forms.
 type writer struct{ value.Writer }
 
+// Values appends the stored form of a value to dst: its JSON, or something short that stands
+// for a large one and is undone before the stored form is decoded. Nil stores the JSON.
+type Values = func(dst []byte, v value.Value) []byte
+
 // write returns a writer that appends to dst.
-func write(dst []byte) *writer { return &writer{value.Writer{Buf: dst}} }
+func write(dst []byte, values Values) *writer { return &writer{value.Writer{Buf: dst, Values: values}} }
 
 // element begins an element of an array or a member with a key of its own.
 func (w *writer) element() []byte {
@@ -26,8 +30,11 @@ func (w *writer) element() []byte {
 }
 
 // Append appends the stored form of a job to dst.
-func (m *Machine) Append(dst []byte, j *Job) []byte {
-	w := write(dst)
+func (m *Machine) Append(dst []byte, j *Job) []byte { return m.AppendFolded(dst, j, nil) }
+
+// AppendFolded is Append with another form for values.
+func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
+	w := write(dst, values)
 	w.Open("", '{')
 	w.OptInt("v", SchemaVersion)
 	w.OptText("_id", j.ID)
@@ -220,8 +227,11 @@ func (w *writer) effect(e *Effect) {
 }
 
 // AppendEvent appends the stored form of an event to dst.
-func AppendEvent(dst []byte, e *Event) []byte {
-	w := write(dst)
+func AppendEvent(dst []byte, e *Event) []byte { return AppendEventFolded(dst, e, nil) }
+
+// AppendEventFolded is AppendEvent with another form for values.
+func AppendEventFolded(dst []byte, e *Event, values Values) []byte {
+	w := write(dst, values)
 	w.Open("", '{')
 	w.OptText("type", string(e.Type))
 	w.OptInt("at", e.At)
@@ -282,6 +292,21 @@ func Revision(stored value.Value) string { return stored.Get("revision").Text() 
 
 // Decode reads the stored form of a job. It must be a job of this machine's revision.
 func (m *Machine) Decode(v value.Value) (*Job, error) {
+	j, err := m.Outline(v)
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range j.Tasks {
+		if err := m.sound(i, t); err != nil {
+			return nil, fmt.Errorf("job %s, task %q: %w", j.ID, m.places[i].task.ID, err)
+		}
+	}
+	return j, nil
+}
+
+// Outline is Decode for a stored form in which other things stand for large values. The job
+// is to be shown, not to be stepped.
+func (m *Machine) Outline(v value.Value) (*Job, error) {
 	if number(v, "v") > SchemaVersion {
 		return nil, fmt.Errorf("job %s is stored in form %d, newer than %d", v.Get("_id").Text(), number(v, "v"), SchemaVersion)
 	}
@@ -332,9 +357,6 @@ func (m *Machine) Decode(v value.Value) (*Job, error) {
 		j.Tasks[i] = taskState(t)
 		if l := j.Tasks[i].Loop; l != nil {
 			l.Kids = kids(t.Path("loop", "kids"), j.ID, id)
-		}
-		if err := m.sound(i, j.Tasks[i]); err != nil {
-			return nil, fmt.Errorf("job %s, task %q: %w", j.ID, id, err)
 		}
 	}
 	return j, nil

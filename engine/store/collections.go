@@ -12,6 +12,7 @@ const (
 	Groups           = "groups"
 	History          = "history"
 	Jobs             = "jobs"
+	Payloads         = "payloads"
 	Projects         = "projects"
 	Revisions        = "revisions"
 	Roles            = "roles"
@@ -134,6 +135,13 @@ var Collections = []Collection{
 			Sparsely("parent.job"),
 			Sparsely("due"),
 			Sparsely("live"),
+		},
+	},
+	{
+		Name: Payloads, // the texts of large values, by the root of the jobs that hold them; see package payload
+		Fields: []Field{
+			{Name: "job", Type: Text, Prefix: true},
+			{Name: "bytes", Type: Number},
 		},
 	},
 	{
