@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -22,6 +23,20 @@ type Values = func(dst []byte, v value.Value) []byte
 
 // write returns a writer that appends to dst.
 func write(dst []byte, values Values) *writer { return &writer{value.Writer{Buf: dst, Values: values}} }
+
+// members writes an object whose members change one at a time: each has a form of its own, so
+// that those that stay need not be written again.
+func (w *writer) members(key string, v value.Value) {
+	if w.Values == nil || !v.IsObject() || slices.ContainsFunc(v.Keys(), func(k string) bool { return strings.HasPrefix(k, "$") }) {
+		w.OptValue(key, v) // what stands for a value has a member that begins with $
+		return
+	}
+	w.Open(key, '{')
+	for k, m := range v.Members() {
+		w.Buf = w.Values(append(value.AppendString(w.element(), k), ':'), m)
+	}
+	w.Close('}')
+}
 
 // element begins an element of an array or a member with a key of its own.
 func (w *writer) element() []byte {
@@ -44,7 +59,7 @@ func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
 	w.OptText("type", j.Type)
 	w.OptText("status", string(j.Status))
 	w.OptInt("seq", j.Seq)
-	w.OptValue("variables", j.Variables)
+	w.members("variables", j.Variables)
 	w.records("errors", j.Errors)
 	w.records("warnings", j.Warnings)
 	w.OptTexts("groups", j.Groups)

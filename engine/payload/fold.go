@@ -18,6 +18,7 @@ type Folder struct {
 	above  int
 	// What was folded in this turn and in the one before.
 	now, before map[value.Identity]value.Value
+	bytes       int             // of the texts that these are short for
 	kept        map[string]bool // hashes of texts saved or to be saved
 	fresh       []fresh
 	err         error
@@ -36,6 +37,7 @@ func (p *Payloads) Folder(family string) *Folder {
 
 // Turn lets go of what has not been folded since the turn before.
 func (f *Folder) Turn() {
+	f.bytes = 0
 	if len(f.now) == 0 {
 		f.before = nil
 		return
@@ -98,7 +100,7 @@ func (f *Folder) Fold(v value.Value) value.Value {
 		out = f.keep(v, out)
 	}
 	if large && out.Identity() != v.Identity() {
-		f.now[v.Identity()] = out
+		f.remember(v.Identity(), out)
 	}
 	return out
 }
@@ -119,7 +121,7 @@ func (f *Folder) recall(v value.Value) (value.Value, bool) {
 		}
 	}
 	if ok {
-		f.now[id] = out
+		f.remember(id, out)
 	}
 	return out, ok
 }
@@ -138,12 +140,24 @@ func (f *Folder) keep(whole, folded value.Value) value.Value {
 	return refer(hash, len(text))
 }
 
+// Bytes tells about how much memory the values take that were folded in this turn, as the
+// length of their texts.
+func (f *Folder) Bytes() int { return f.bytes }
+
+// remember notes what a large value was folded to.
+func (f *Folder) remember(id value.Identity, out value.Value) {
+	f.now[id] = out
+	if n, ok := out.Get("bytes").Int(); ok {
+		f.bytes += int(n)
+	}
+}
+
 // Fresh tells whether there is something to save.
 func (f *Folder) Fresh() bool { return f.err != nil || len(f.fresh) > 0 }
 
-// Save keeps what was folded since it was called before. After an error the folder must not
-// be used again.
-func (f *Folder) Save(ctx context.Context) error {
+// Save keeps what was folded since it was called before, beyond the limit of the family if
+// that is asked for. After an error the folder must not be used again.
+func (f *Folder) Save(ctx context.Context, beyond bool) error {
 	if f.err != nil {
 		return f.err
 	}
@@ -154,7 +168,7 @@ func (f *Folder) Save(ctx context.Context) error {
 	for i, n := range f.fresh {
 		texts[i] = n.Text
 	}
-	if f.err = f.p.box.Put(ctx, f.family, texts); f.err != nil {
+	if f.err = f.p.box.Put(ctx, f.family, texts, beyond); f.err != nil {
 		return f.err
 	}
 	for _, n := range f.fresh {

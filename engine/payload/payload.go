@@ -62,9 +62,9 @@ type Text struct {
 type Box interface {
 	// Get returns a text, or an error that wraps ErrMissing when there is none.
 	Get(ctx context.Context, family, hash string) ([]byte, error)
-	// Put keeps texts durably. Those that are there already cost nothing. Beyond a limit it
-	// returns a *LimitError.
-	Put(ctx context.Context, family string, texts []Text) error
+	// Put keeps texts durably. Those that are there already cost nothing. It returns a
+	// *LimitError when the family would become too large, unless beyond says that it may.
+	Put(ctx context.Context, family string, texts []Text, beyond bool) error
 }
 
 // ErrMissing: no payload has the hash in the family.
@@ -100,7 +100,7 @@ func (p *Payloads) Box() Box { return p.box }
 func (p *Payloads) Fold(ctx context.Context, family string, v value.Value) (value.Value, error) {
 	f := p.Folder(family)
 	out := f.Fold(v)
-	return out, f.Save(ctx)
+	return out, f.Save(ctx, false)
 }
 
 // Unfold returns the value with what its references stand for in their place. An error wraps
@@ -202,4 +202,19 @@ func reference(v value.Value) (hash string, ok bool) {
 func isHash(s string) bool {
 	b, err := hex.DecodeString(s)
 	return err == nil && len(b) == sha256.Size && strings.ToLower(s) == s
+}
+
+// Check refuses a text that is not what its hash says, or not one compact JSON text.
+func (t Text) Check() error {
+	if hashOf(t.JSON) != t.Hash {
+		return fmt.Errorf("the text of %d bytes does not have the hash %q", len(t.JSON), t.Hash)
+	}
+	v, err := value.Parse(t.JSON)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(v.AppendJSON(nil), t.JSON) {
+		return errors.New("the text must be compact JSON")
+	}
+	return nil
 }

@@ -82,7 +82,7 @@ func TestFold_unfoldGivesTheSame(t *testing.T) {
 			if most := max(above, 200); len(text) > most { // a reference is longer than the least threshold here
 				t.Fatalf("seed %d: %d bytes are left:\n%s", seed, len(text), text)
 			}
-			if err := f.Save(t.Context()); err != nil {
+			if err := f.Save(t.Context(), false); err != nil {
 				t.Fatal(err)
 			}
 			for _, reader := range []*payload.Payloads{p, payload.InStore(s, payload.Options{})} {
@@ -108,7 +108,7 @@ func TestFold_writesOnce(t *testing.T) {
 	for turn := range 5 {
 		f.Turn()
 		f.Append(nil, value.Object("turn", value.Int(int64(turn)), "same", large))
-		if err := f.Save(t.Context()); err != nil {
+		if err := f.Save(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 	}

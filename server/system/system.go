@@ -22,6 +22,7 @@ import (
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/bus/natsbus"
 	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
@@ -32,9 +33,10 @@ import (
 type Config struct {
 	Data       string // folder of the embedded store and bus; "" keeps everything in memory
 	NATS       []string
-	BusListen  string         // address other processes reach the embedded bus at; "off" for none
-	Partitions int            // of the event subjects; 32 unless set
-	Allow      []netip.Prefix // addresses that are not public but tasks may call all the same
+	BusListen  string          // address other processes reach the embedded bus at; "off" for none
+	Partitions int             // of the event subjects; 32 unless set
+	Allow      []netip.Prefix  // addresses that are not public but tasks may call all the same
+	Payloads   payload.Options // limits of large values
 	Log        *slog.Logger
 	Now        func() time.Time
 }
@@ -42,12 +44,13 @@ type Config struct {
 // System is one process' parts. Close releases them after Run has returned.
 type System struct {
 	Config
-	Store   store.Store
-	Bus     bus.Bus
-	Library *library.Library
-	Runner  *runner.Runner
-	workers []func(ctx context.Context) error
-	own     map[string]adapters.Handler // tasks that whoever opened the system does, by "app.method"
+	Store    store.Store
+	Bus      bus.Bus
+	Library  *library.Library
+	Payloads *payload.Payloads
+	Runner   *runner.Runner
+	workers  []func(ctx context.Context) error
+	own      map[string]adapters.Handler // tasks that whoever opened the system does, by "app.method"
 }
 
 // Open opens the store and the bus and builds the rest.
@@ -71,8 +74,9 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 		return nil, err
 	}
 	s.Library = library.New(library.Options{Store: s.Store, Catalog: builtin.Catalog(), Now: c.Now})
+	s.Payloads = payload.InStore(s.Store, c.Payloads)
 	s.Runner = runner.New(runner.Options{
-		Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
+		Payloads: s.Payloads, Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
 	})
 	s.Work(adapters.Worker{
 		Name: "engine", Consumer: "pool-" + adapters.EnginePool, Filter: []string{bus.TaskFilter(adapters.EnginePool, "")}, Parallel: 64,
@@ -112,7 +116,7 @@ func (c *Config) openBus(ctx context.Context) (bus.Bus, error) {
 
 // Work adds a worker that runs while the system runs.
 func (s *System) Work(w adapters.Worker, handle adapters.Handler) {
-	w.Partitions = s.Partitions
+	w.Partitions, w.Payloads = s.Partitions, s.Payloads
 	if w.Log == nil {
 		w.Log = s.Log
 	}
@@ -130,7 +134,7 @@ func (s *System) Own(app, method string, handle adapters.Handler) {
 
 // Adapt serves a kind of adapter with the given instances while the system runs.
 func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
-	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Log: s.Log}
+	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Log: s.Log}
 	s.workers = append(s.workers, server.Run)
 }
 
