@@ -23,9 +23,9 @@ import (
 // repeated until they are answered, so nothing depends on a signal arriving.
 
 const (
-	payloadAny    = "heddle.payload.any"
-	payloadServer = "heddle.payload.server."
-	payloadInbox  = "heddle.payload.inbox."
+	payloadAny   = "heddle.payload.any"
+	payloadOf    = "heddle.payload.server."
+	payloadInbox = "heddle.payload.inbox."
 
 	// maxChunk is how much of a text goes into a message, before it is written in base64.
 	maxChunk = 192 << 10
@@ -86,7 +86,7 @@ func (x *exchange) ask(ctx context.Context, request *value.Members) (value.Value
 	for {
 		subject := payloadAny
 		if x.r.peer != "" {
-			subject = payloadServer + bus.Token(x.r.peer)
+			subject = payloadOf + bus.Token(x.r.peer)
 		}
 		if err := x.r.bus.Signal(ctx, subject, data); err != nil {
 			return value.Absent, err
@@ -186,8 +186,8 @@ func (x *exchange) put(ctx context.Context, family string, t payload.Text) error
 
 // ServePayloads lets workers in other processes read and keep large values in the box, until
 // ctx ends. Name tells the servers apart.
-func ServePayloads(ctx context.Context, b bus.Bus, name string, box payload.Box, log *slog.Logger) error {
-	s := &payloadServerLoop{bus: b, name: name, box: box, log: log, partial: map[string]*partial{}}
+func ServePayloads(ctx context.Context, b bus.Bus, name string, p *payload.Payloads, log *slog.Logger) error {
+	s := &payloadServer{bus: b, name: name, payloads: p, log: log, partial: map[string]*partial{}}
 	var g sync.WaitGroup
 	defer g.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -214,18 +214,19 @@ func ServePayloads(ctx context.Context, b bus.Bus, name string, box payload.Box,
 			log.Warn("requests for large values are not heard", "err", err)
 		}
 	})
-	return b.Listen(ctx, payloadServer+bus.Token(name), take)
+	return b.Listen(ctx, payloadOf+bus.Token(name), take)
 }
 
-// payloadServerLoop answers requests, one at a time.
-type payloadServerLoop struct {
-	bus     bus.Bus
-	name    string
-	box     payload.Box
-	log     *slog.Logger
-	last    struct{ family, hash string }
-	text    []byte // of the last one
-	partial map[string]*partial
+// payloadServer answers requests, one at a time.
+type payloadServer struct {
+	bus      bus.Bus
+	name     string
+	payloads *payload.Payloads
+	log      *slog.Logger
+	last     struct{ family, hash string }
+	text     []byte // of the last one
+	partial  map[string]*partial
+	received int // bytes in partial
 }
 
 // partial is a text that is being received.
@@ -234,13 +235,11 @@ type partial struct {
 	used time.Time
 }
 
-// Bounds of what workers may have under way.
-const (
-	maxPartial  = 64
-	partialLife = time.Minute
-)
+// maxReceived bounds the texts being received, in bytes. Beyond it the one that was not heard of
+// for the longest time begins again.
+const maxReceived = 256 << 20
 
-func (s *payloadServerLoop) serve(ctx context.Context, data []byte) {
+func (s *payloadServer) serve(ctx context.Context, data []byte) {
 	v, err := value.ParseLast(data)
 	inbox := v.Get("inbox").Text()
 	if err != nil || !strings.HasPrefix(inbox, payloadInbox) {
@@ -272,10 +271,10 @@ func (s *payloadServerLoop) serve(ctx context.Context, data []byte) {
 	}
 }
 
-func (s *payloadServerLoop) get(ctx context.Context, v value.Value, m *value.Members) error {
+func (s *payloadServer) get(ctx context.Context, v value.Value, m *value.Members) error {
 	family, hash := v.Get("root").Text(), v.Get("hash").Text()
 	if s.last.family != family || s.last.hash != hash {
-		text, err := s.box.Get(ctx, family, hash)
+		text, err := s.payloads.Box().Get(ctx, family, hash)
 		if err != nil {
 			return err
 		}
@@ -293,7 +292,7 @@ func (s *payloadServerLoop) get(ctx context.Context, v value.Value, m *value.Mem
 	return nil
 }
 
-func (s *payloadServerLoop) put(ctx context.Context, v value.Value, m *value.Members) error {
+func (s *payloadServer) put(ctx context.Context, v value.Value, m *value.Members) error {
 	family, hash := v.Get("root").Text(), v.Get("hash").Text()
 	offset, _ := v.Get("offset").Int()
 	size, _ := v.Get("bytes").Int()
@@ -303,44 +302,48 @@ func (s *payloadServerLoop) put(ctx context.Context, v value.Value, m *value.Mem
 		return errors.New("/root must be the id of a job")
 	case err != nil || len(chunk) == 0 || len(chunk) > 2*maxChunk:
 		return fmt.Errorf("/data must be from 1 to %d bytes in base64", 2*maxChunk)
-	case size > 64<<20:
-		return &payload.LimitError{Text: fmt.Sprintf("a value has %d bytes of JSON, a value may have %d", size, 64<<20)}
+	case size > int64(s.payloads.MaxValue):
+		return &payload.LimitError{Text: fmt.Sprintf("a value has %d bytes of JSON, a value may have %d", size, s.payloads.MaxValue)}
 	}
 	key := family + "/" + hash
 	p := s.partial[key]
 	if p == nil {
-		s.forget()
 		p = &partial{}
 		s.partial[key] = p
 	}
 	p.used = time.Now()
 	if offset == int64(len(p.text)) && offset+int64(len(chunk)) <= size {
 		p.text = append(p.text, chunk...)
+		s.received += len(chunk)
+		s.forget()
 	}
 	if int64(len(p.text)) < size {
 		m.Set("offset", value.Int(int64(len(p.text)))) // from where it goes on
 		return nil
 	}
-	delete(s.partial, key)
+	s.drop(key)
 	t := payload.Text{Hash: hash, JSON: p.text}
 	if err := t.Check(); err != nil {
 		return err
 	}
 	m.Set("offset", value.Int(size))
-	return s.box.Put(ctx, family, []payload.Text{t}, false)
+	return s.payloads.Box().Put(ctx, family, []payload.Text{t}, false)
 }
 
-// forget drops texts whose senders fell silent, and the oldest when there are too many.
-func (s *payloadServerLoop) forget() {
-	oldest := ""
-	for key, p := range s.partial {
-		if time.Since(p.used) > partialLife {
-			delete(s.partial, key)
-		} else if oldest == "" || p.used.Before(s.partial[oldest].used) {
-			oldest = key
+// forget drops the texts that were not heard of for the longest time, above the bound.
+func (s *payloadServer) forget() {
+	for s.received > maxReceived {
+		oldest := ""
+		for key, p := range s.partial {
+			if oldest == "" || p.used.Before(s.partial[oldest].used) {
+				oldest = key
+			}
 		}
+		s.drop(oldest)
 	}
-	if len(s.partial) >= maxPartial {
-		delete(s.partial, oldest)
-	}
+}
+
+func (s *payloadServer) drop(key string) {
+	s.received -= len(s.partial[key].text)
+	delete(s.partial, key)
 }

@@ -113,9 +113,10 @@ func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
 		}
 		w.Close(']')
 	}
+	written := w.settled(m, j)
 	w.Open("tasks", '{')
 	for i, t := range j.Tasks {
-		if t.Status == TaskIdle && !t.Never && t.Iteration == 0 && !t.Skip {
+		if written != nil && written[i] || t.Status == TaskIdle && !t.Never && t.Iteration == 0 && !t.Skip {
 			continue
 		}
 		w.OpenNamed(m.places[i].task.ID, '{')
@@ -364,15 +365,24 @@ func (m *Machine) Outline(v value.Value) (*Job, error) {
 	for i := range j.Tasks {
 		j.Tasks[i] = idle
 	}
-	for id, t := range v.Get("tasks").Members() {
+	state := func(id string, t value.Value) error {
 		i, ok := m.index[id]
 		if !ok {
-			return nil, fmt.Errorf("job %s has a task %q that its workflow does not have", j.ID, id)
+			return fmt.Errorf("job %s has a task %q that its workflow does not have", j.ID, id)
 		}
 		j.Tasks[i] = taskState(t)
 		if l := j.Tasks[i].Loop; l != nil {
 			l.Kids = kids(t.Path("loop", "kids"), j.ID, id)
 		}
+		return nil
+	}
+	for id, t := range v.Get("tasks").Members() {
+		if err := state(id, t); err != nil {
+			return nil, err
+		}
+	}
+	if err := unsettled(v.Get("settled"), state); err != nil {
+		return nil, fmt.Errorf("job %s: %w", j.ID, err)
 	}
 	return j, nil
 }

@@ -291,6 +291,12 @@ func (r *Runner) Outline(ctx context.Context, body []byte) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("decode job: %w", err)
 	}
+	if s := v.Get("settled"); s.Len() > 0 && payload.Holds(body) { // the states of tasks
+		if s, err = r.Payloads.Unfold(ctx, familyOfJob(v), s); err != nil {
+			return State{}, fmt.Errorf("decode job: %w", err)
+		}
+		v = v.With("settled", s)
+	}
 	return r.decode(ctx, v, (*engine.Machine).Outline)
 }
 

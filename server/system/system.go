@@ -5,6 +5,7 @@ package system
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -162,6 +163,7 @@ func (s *System) outside(ctx context.Context, o adapters.Order) adapters.Result 
 func (s *System) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Runner.Run(ctx) })
+	g.Go(func() error { return adapters.ServePayloads(ctx, s.Bus, rand.Text(), s.Payloads, s.Log) })
 	for _, w := range s.workers {
 		g.Go(func() error { return w(ctx) })
 	}
