@@ -17,6 +17,11 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
+const (
+	root  = "65f0c0ffee0000000000abcd"
+	other = "65f0c0ffee0000000000abce"
+)
+
 // shelf is a box in memory.
 type shelf struct {
 	mu    sync.Mutex
@@ -72,20 +77,39 @@ func TestRemote_valuesCrossTheBus(t *testing.T) {
 	t.Parallel()
 	b := membus.New(membus.Options{})
 	s := serving(t, b, 3, payload.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	defer cancel()
+	listening.Go(func() {
+		err := b.Listen(ctx, "heddle.payload.>", func(subject string, data []byte) {
+			if v := value.MustParse(string(data)); strings.HasPrefix(subject, "heddle.payload.inbox.") {
+				conforms(t, "payload-answer", v)
+			} else {
+				conforms(t, "payload-request", v)
+			}
+			if len(data) > 512<<10 {
+				t.Errorf("a message of %d bytes to %s", len(data), subject)
+			}
+		})
+		if err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	})
 	large := value.Object("text", value.String(strings.Repeat("é\"", 700_000)), "list", value.Array(value.String(strings.Repeat("x", 200_000)), value.Int(1)))
 	writer, reader := payload.New(adapters.NewRemote(b), payload.Options{}), payload.New(adapters.NewRemote(b), payload.Options{})
-	folded, err := writer.Fold(t.Context(), "root", large)
+	folded, err := writer.Fold(t.Context(), root, large)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if folded.Exceeds(400) || len(s.texts) != 2 {
 		t.Errorf("folded to %s with %d texts", folded, len(s.texts))
 	}
-	got, err := reader.Unfold(t.Context(), "root", folded)
+	got, err := reader.Unfold(t.Context(), root, folded)
 	if err != nil || !value.Equal(got, large) {
 		t.Errorf("came back as %.200s, %v", got, err)
 	}
-	if _, err := reader.Unfold(t.Context(), "another", folded); err != nil && !errors.Is(err, payload.ErrMissing) || err == nil {
+	if _, err := reader.Unfold(t.Context(), other, folded); err != nil && !errors.Is(err, payload.ErrMissing) || err == nil {
 		t.Errorf("of another family: %v, want ErrMissing", err)
 	}
 }
@@ -95,11 +119,11 @@ func TestRemote_limits(t *testing.T) {
 	b := membus.New(membus.Options{})
 	s := serving(t, b, 1, payload.Options{MaxValue: 300_000})
 	p := payload.New(adapters.NewRemote(b), payload.Options{})
-	if _, err := p.Fold(t.Context(), "root", value.String(strings.Repeat("x", 300_000))); !errors.As(err, new(*payload.LimitError)) {
+	if _, err := p.Fold(t.Context(), root, value.String(strings.Repeat("x", 300_000))); !errors.As(err, new(*payload.LimitError)) {
 		t.Errorf("a value too large: %v", err)
 	}
 	s.full = true
-	if _, err := p.Fold(t.Context(), "root", value.String(strings.Repeat("x", 200_000))); !errors.As(err, new(*payload.LimitError)) {
+	if _, err := p.Fold(t.Context(), root, value.String(strings.Repeat("x", 200_000))); !errors.As(err, new(*payload.LimitError)) {
 		t.Errorf("a family too large: %v", err)
 	}
 }
@@ -109,7 +133,7 @@ func TestRemote_nobodyAnswers(t *testing.T) {
 	b := membus.New(membus.Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := adapters.NewRemote(b).Get(ctx, "root", "00")
+	_, err := adapters.NewRemote(b).Get(ctx, root, "00")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the deadline", err)
 	}
@@ -123,11 +147,11 @@ func TestWork_largeValues(t *testing.T) {
 	s := serving(t, b, 1, payload.Options{})
 	engine := payload.New(s, payload.Options{})
 	input := value.Object("config", value.String(strings.Repeat("interface\n", 300_000)))
-	folded, err := engine.Fold(t.Context(), "root", input)
+	folded, err := engine.Fold(t.Context(), root, input)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := adapters.Order{Key: "j/t/1/run", Job: "j", Root: "root", Task: "t", Iteration: 1, Attempt: 1, App: "Lab", Method: "get", Incoming: folded, Payloads: true}
+	o := adapters.Order{Key: "j/t/1/run", Job: "j", Root: root, Task: "t", Iteration: 1, Attempt: 1, App: "Lab", Method: "get", Incoming: folded, Payloads: true}
 	if err := b.Publish(t.Context(), bus.Message{Subject: bus.TaskSubject(adapters.DefaultPool, "Lab", "get"), ID: o.Key, Data: o.JSON()})[0]; err != nil {
 		t.Fatal(err)
 	}
@@ -156,10 +180,10 @@ func TestWork_largeValues(t *testing.T) {
 	})
 	select {
 	case v := <-answers:
-		if !v.Get("payloads").Truth() || v.Get("root").Text() != "root" {
+		if !v.Get("payloads").Truth() || v.Get("root").Text() != root {
 			t.Errorf("the answer does not say that it has references: %s", v)
 		}
-		whole, err := engine.Unfold(t.Context(), "root", v.Get("outgoing"))
+		whole, err := engine.Unfold(t.Context(), root, v.Get("outgoing"))
 		if err != nil || !value.Equal(whole, value.Object("twice", value.Array(input, input))) {
 			t.Errorf("the answer is %.300s, %v", whole, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -164,8 +165,8 @@ func digest(v value.Value) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// A value of forty megabytes goes from a worker through built-in tasks to another worker, over
-// a bus that takes one megabyte.
+// A value of forty megabytes goes from a worker through built-in tasks to another worker, which
+// knows nothing but the bus, and that takes one megabyte.
 func TestSystem_largeValue(t *testing.T) {
 	if testing.Short() {
 		t.Skip("moves 40 MB")
@@ -178,27 +179,43 @@ func TestSystem_largeValue(t *testing.T) {
 		}
 		devices[i] = value.Object("name", value.String(fmt.Sprintf("device %d", i)), "config", value.Array(lines...))
 	}
+	devices = append(devices[:20], value.String(strings.Repeat("one text \\ \"é\" ", 1<<20)))
 	sent := value.Array(devices...)
 	size := len(sent.AppendJSON(nil))
-	want := digest(value.Object("devices", sent, "count", value.Int(40)))
+	want := digest(value.Object("devices", sent, "count", value.Int(21)))
 	doc := draw().
 		task("a1", "Source.get", `{"adapter_id":"x"}`, `{"result":"$var.job.answer"}`).
 		task("a2", "query", `{"pass_on_null":false,"query":"devices","obj":"$var.a1.result"}`, `{"return_data":null}`).
 		task("a3", "newVariable", `{"name":"kept","value":"$var.a2.return_data"}`, `{"value":null}`).
-		task("a4", "merge", `{"data_to_merge":[{"key":"devices","value":{"task":"a3","variable":"value"}},{"key":"count","value":{"task":"static","variable":40}}]}`, `{"merged_object":"$var.job.merged"}`).
-		task("a5", "Target.put", `{"adapter_id":"x","data":"$var.a4.merged_object"}`, `{"result":"$var.job.digest"}`).
+		task("a4", "merge", `{"data_to_merge":[{"key":"devices","value":{"task":"a3","variable":"value"}},{"key":"count","value":{"task":"static","variable":21}}]}`, `{"merged_object":"$var.job.merged"}`).
+		task("a5", "Target.put", `{"adapter_id":"x","data":"$var.a4.merged_object"}`, `{"result":"$var.job.outside"}`).
 		chain("a1", "a2", "a3", "a4", "a5").document("Large")
 	s := launch(t, system.Config{Data: t.TempDir()}, func(s *system.System) {
 		worker(s, "Source", func(adapters.Order) value.Value { return value.Object("devices", sent) })
-		worker(s, "Target", func(o adapters.Order) value.Value { return value.String(digest(o.Incoming.Get("data"))) })
 	}, doc)
+	ctx, cancel := context.WithCancel(t.Context())
+	var outside sync.WaitGroup
+	defer outside.Wait()
+	defer cancel()
+	outside.Go(func() {
+		w := adapters.Worker{Name: "Target", Consumer: "pool-default-Target", Filter: []string{bus.TaskFilter(adapters.DefaultPool, "Target")}}
+		err := adapters.Work(ctx, s.Bus, w, func(_ context.Context, o adapters.Order) adapters.Result {
+			return adapters.Result{State: workflows.Success, Outgoing: value.Object("result", value.Object("digest", value.String(digest(o.Incoming.Get("data"))), "echo", o.Incoming.Get("data").Get("devices").At(20)))}
+		})
+		if err != nil {
+			t.Errorf("worker outside: %v", err)
+		}
+	})
 	t.Logf("a value of %d bytes; %s", size, memory())
 	st := complete(t, s, "Large", value.Object())
-	if got := st.Job.Variables.Get("digest").Text(); got != want {
+	if got := st.Job.Variables.Path("outside", "digest").Text(); got != want {
 		t.Errorf("the worker at the end got %s, want %s", got, want)
 	}
 	if got := digest(st.Job.Variables.Get("merged")); got != want {
 		t.Errorf("the job read back holds %s, want %s", got, want)
+	}
+	if !value.Equal(st.Job.Variables.Path("outside", "echo"), devices[20]) {
+		t.Error("what the worker sent back is not what it got")
 	}
 	pieces, err := s.Store.Group(t.Context(), store.Payloads, store.Grouping{Measure: []store.Measure{{Of: store.Sum, Field: "bytes"}}})
 	if err != nil {
