@@ -182,7 +182,7 @@ func (l *loop) run(f *flight) (Result, error) {
 		var err error
 		order.Incoming, err = l.Payloads.Unfold(f.ctx, order.Root, order.Incoming)
 		switch {
-		case errors.Is(err, payload.ErrMissing):
+		case payload.Lost(err):
 			return Fail(engine.ClassProtocol, "the order refers to what nobody keeps: "+err.Error()), nil
 		case err != nil && context.Cause(f.ctx) == nil:
 			return Result{}, err

@@ -71,9 +71,6 @@ func (f *Folder) Append(dst []byte, v value.Value) []byte {
 	return f.Fold(v).AppendJSON(dst)
 }
 
-// Large tells whether the value would be folded for its size.
-func (f *Folder) Large(v value.Value) bool { return v.Exceeds(f.above) }
-
 // Fold returns the value with references in place of what is large.
 func (f *Folder) Fold(v value.Value) value.Value {
 	switch v.Kind() {

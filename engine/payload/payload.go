@@ -70,6 +70,10 @@ type Box interface {
 // ErrMissing: no payload has the hash in the family.
 var ErrMissing = errors.New("payload is missing")
 
+// Lost tells whether an error of Unfold is for good: what the references stand for is missing
+// or damaged.
+func Lost(err error) bool { return errors.Is(err, ErrMissing) || errors.Is(err, store.ErrCorrupt) }
+
 // LimitError refuses a value or a family for its size. It matches [store.ErrInvalid]: writing
 // the same again will not help.
 type LimitError struct{ Text string }
@@ -168,7 +172,7 @@ func (p *Payloads) load(ctx context.Context, family, hash string) (value.Value, 
 	}
 	v, err := value.ParseLast(text)
 	if err != nil {
-		return value.Absent, fmt.Errorf("payload %s of job %s: %w", hash, family, err)
+		return value.Absent, fmt.Errorf("payload %s of job %s: %w: %w", hash, family, store.ErrCorrupt, err)
 	}
 	// Its top is what it says, whatever it looks like.
 	if v, err = p.inner(ctx, family, v); err != nil {

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -35,17 +34,13 @@ func (s *shard) folds(e *entry, job *engine.Job) *payload.Folder {
 func (t *turn) fold() {
 	for i := range t.effects {
 		e := &t.effects[i]
-		if e.Type != engine.RunTask {
-			continue
-		}
-		f := t.shard.folds(t.entry, t.told)
-		if !f.Large(e.Incoming) {
+		if e.Type != engine.RunTask || !e.Incoming.Exceeds(t.shard.r.Payloads.Above) {
 			continue
 		}
 		if t.folded == nil {
 			t.folded = map[string]value.Value{}
 		}
-		t.folded[e.Key] = f.Fold(e.Incoming)
+		t.folded[e.Key] = t.shard.folds(t.entry, t.told).Fold(e.Incoming)
 	}
 }
 
@@ -110,7 +105,7 @@ func (r *Runner) unfolded(v value.Value) (value.Value, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	out, err := r.Payloads.Unfold(ctx, v.Get("root").Text(), v)
-	if errors.Is(err, payload.ErrMissing) {
+	if payload.Lost(err) {
 		return v.With("finishState", value.String("error")).
 			With("outgoing", value.Absent).With("changes", value.Absent).
 			With("error", engine.Problem(engine.ClassProtocol, fmt.Sprintf("the worker's answer refers to what nobody keeps: %v", err))), nil

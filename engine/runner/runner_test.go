@@ -10,8 +10,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/builtin"
+	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/payload"
@@ -258,3 +260,45 @@ func TestRunner_draftIsRefused(t *testing.T) {
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A result that refers to what nobody keeps is an error of the task, not a job that waits for ever.
+func TestRunner_resultWithLostValues(t *testing.T) {
+	r := boot(t, oneAdapterTask)
+	id := begin(t, r, "One")
+	o := adapters.Order{Key: engine.RunKey(id, "a", 1), Job: id, Root: id, Task: "a", Iteration: 1, Attempt: 1}
+	lost := value.MustParse(`{"$payload":"` + strings.Repeat("0a", 32) + `","bytes":7}`)
+	data := value.MustParse(string(o.Finished(adapters.Result{State: workflows.Success, Outgoing: value.Object("result", lost)})))
+	data = data.With("payloads", value.True).With("root", value.String(id))
+	if err := r.Bus.Publish(t.Context(), bus.Message{Subject: bus.EventSubject(engine.Partition(id, r.Partitions), id), Data: data.AppendJSON(nil)})[0]; err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) { // the runner's own clock is at work
+		st, err := r.Job(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if task, _ := st.Machine.Task(st.Job, "a"); task.Status == engine.TaskError {
+			if c := task.Error.Get("class").Text(); c != engine.ClassProtocol {
+				t.Errorf("class %q, want %q", c, engine.ClassProtocol)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the job waits for ever")
+		}
+	}
+}
+
+// Without a word about references, what looks like one is a value.
+func TestRunner_resultThatLooksLikeAReference(t *testing.T) {
+	r := boot(t, oneAdapterTask)
+	id := begin(t, r, "One")
+	ref := value.MustParse(`{"$payload":"` + strings.Repeat("0a", 32) + `","bytes":7}`)
+	if _, err := r.Act(t.Context(), id, finish(engine.Succeed("result", ref))); err != nil {
+		t.Fatal(err)
+	}
+	st, err := r.Job(t.Context(), id)
+	if err != nil || !value.Equal(st.Job.Variables.Get("r"), ref) {
+		t.Errorf("came back as %s, %v", st.Job.Variables, err)
+	}
+}
