@@ -33,6 +33,7 @@ const EnginePool = "engine"
 type Order struct {
 	Key          string
 	Job          string
+	Root         string // the first of the job's ancestors, or itself: under it large values are kept
 	Workflow     string
 	Task         string
 	Iteration    int
@@ -43,6 +44,7 @@ type Order struct {
 	Actor        string // user name the call runs as
 	Initiator    string // user name that started the job
 	Incoming     value.Value
+	Payloads     bool  // Incoming has references in place of large values, see package payload
 	Deadline     int64 // milliseconds since 1970; 0 = none
 	LeaseSeconds int
 	Mode         string // "", "validate" or "force"
@@ -56,6 +58,7 @@ func (o *Order) JSON() []byte {
 	w.Int("v", Version)
 	w.OptText("key", o.Key)
 	w.OptText("job", o.Job)
+	w.OptText("root", o.Root)
 	w.OptText("workflow", o.Workflow)
 	w.OptText("task", o.Task)
 	w.Int("iteration", int64(o.Iteration))
@@ -66,6 +69,7 @@ func (o *Order) JSON() []byte {
 	w.OptText("actor", o.Actor)
 	w.OptText("initiator", o.Initiator)
 	w.OptValue("incoming", o.Incoming)
+	w.OptTrue("payloads", o.Payloads)
 	w.OptInt("deadline", max(o.Deadline, 0))
 	w.Int("leaseSeconds", int64(o.LeaseSeconds))
 	w.OptText("mode", o.Mode)
@@ -86,7 +90,7 @@ func ParseOrder(data []byte) (Order, error) {
 	n := func(key string) int { i, _ := v.Get(key).Int(); return int(i) }
 	deadline, _ := v.Get("deadline").Int()
 	o := Order{
-		Key: v.Get("key").Text(), Job: v.Get("job").Text(), Workflow: v.Get("workflow").Text(), Task: v.Get("task").Text(),
+		Key: v.Get("key").Text(), Job: v.Get("job").Text(), Root: v.Get("root").Text(), Payloads: v.Get("payloads").Truth(), Workflow: v.Get("workflow").Text(), Task: v.Get("task").Text(),
 		Iteration: n("iteration"), Attempt: n("attempt"), App: v.Get("app").Text(), Method: v.Get("method").Text(),
 		AdapterID: v.Get("adapterId").Text(), Actor: v.Get("actor").Text(), Initiator: v.Get("initiator").Text(),
 		Incoming: v.Get("incoming"), Deadline: deadline, LeaseSeconds: n("leaseSeconds"), Mode: v.Get("mode").Text(),
@@ -128,6 +132,8 @@ type Result struct {
 	Outgoing value.Value           // object of output name to value; Absent = none
 	Error    value.Value
 	Changes  value.Value // the change set of a guarded method
+
+	folded bool // references stand for large values
 }
 
 // Fail is the result of work that failed.
@@ -142,6 +148,10 @@ func (o *Order) Finished(r Result) []byte {
 		r.Error = engine.Problem(engine.ClassInternal, "the worker did not say why")
 	}
 	return o.event("TaskFinished", func(w *value.Writer) {
+		if r.folded {
+			w.OptTrue("payloads", true)
+			w.Text("root", o.Root)
+		}
 		w.Text("finishState", string(r.State))
 		w.OptValue("outgoing", r.Outgoing)
 		w.OptValue("error", r.Error)

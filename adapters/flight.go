@@ -24,14 +24,14 @@ type flight struct {
 type flights struct {
 	mu      sync.Mutex
 	byJob   map[string]map[string]*flight
-	answers map[string][]byte
+	answers map[string]Result
 }
 
 // maxAnswers bounds the answers kept for orders that went back.
 const maxAnswers = 256
 
 func newFlights() *flights {
-	return &flights{byJob: map[string]map[string]*flight{}, answers: map[string][]byte{}}
+	return &flights{byJob: map[string]map[string]*flight{}, answers: map[string]Result{}}
 }
 
 // add registers an order; nil when it is under way already. The delivery of such a repeat is
@@ -85,7 +85,7 @@ func (s *flights) land(f *flight, settle func(bus.Delivery)) {
 
 // keep remembers an answer that could not be sent, so that the work is not done again when
 // its order comes back.
-func (s *flights) keep(f *flight, answer []byte) {
+func (s *flights) keep(f *flight, answer Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.answers) >= maxAnswers {
@@ -97,13 +97,13 @@ func (s *flights) keep(f *flight, answer []byte) {
 	s.answers[f.order.Key] = answer
 }
 
-// kept returns the answer kept for the order, nil if there is none, and forgets it.
-func (s *flights) kept(f *flight) []byte {
+// kept returns the answer kept for the order, if there is one, and forgets it.
+func (s *flights) kept(f *flight) (Result, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	answer := s.answers[f.order.Key]
+	answer, ok := s.answers[f.order.Key]
 	delete(s.answers, f.order.Key)
-	return answer
+	return answer, ok
 }
 
 // prolong renews the lease on every order under way.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/payload"
 )
 
 // Server runs the calls of one kind of adapter.
@@ -18,14 +19,15 @@ type Server struct {
 	Bus        bus.Bus
 	Kind       *Kind
 	Instances  []Instance
-	Secrets    Secrets       // resolves $secret.<name> in configurations; nil knows none
-	Pool       string        // "" means DefaultPool
-	Name       string        // shown to people as who works; "" means kind@host
-	Partitions int           // of the event subjects; 0 means DefaultPartitions
-	Parallel   int           // calls at once; 0 means 16
-	Lease      time.Duration // see Worker
-	Grace      time.Duration // how long calls may go on once ctx ended; 0 means 10 s
-	Log        *slog.Logger  // nil discards
+	Secrets    Secrets           // resolves $secret.<name> in configurations; nil knows none
+	Pool       string            // "" means DefaultPool
+	Name       string            // shown to people as who works; "" means kind@host
+	Partitions int               // of the event subjects; 0 means DefaultPartitions
+	Parallel   int               // calls at once; 0 means 16
+	Lease      time.Duration     // see Worker
+	Grace      time.Duration     // how long calls may go on once ctx ended; 0 means 10 s
+	Payloads   *payload.Payloads // see Worker
+	Log        *slog.Logger      // nil discards
 }
 
 // Serve runs the calls of a kind until ctx ends and those under way have had ten seconds to
@@ -58,7 +60,7 @@ func (s *Server) worker() (Worker, Handler, error) {
 		Consumer:   ConsumerName(pool, s.Kind.App),
 		Filter:     []string{bus.TaskFilter(pool, s.Kind.App)},
 		Partitions: s.Partitions, Parallel: s.Parallel, Lease: s.Lease, Grace: cmp.Or(s.Grace, 10*time.Second),
-		Announce: true, Log: s.Log,
+		Announce: true, Payloads: s.Payloads, Log: s.Log,
 	}.withDefaults()
 	return w, func(ctx context.Context, o Order) Result { return s.call(ctx, w, known, o) }, nil
 }

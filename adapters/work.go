@@ -11,7 +11,9 @@ import (
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/workflows"
+	"github.com/heddlehq/heddle/workflows/value"
 )
 
 // DefaultPartitions is how many partitions the event subjects have unless set otherwise.
@@ -28,15 +30,16 @@ type Handler func(ctx context.Context, o Order) Result
 
 // Worker describes a loop of work.
 type Worker struct {
-	Name       string        // shown to people as who works on a task
-	Consumer   string        // durable name; workers that share it share the orders
-	Filter     []string      // subjects to take, see bus.TaskFilter
-	Partitions int           // of the event subjects; 0 means DefaultPartitions
-	Parallel   int           // orders at once; 0 means 16
-	Lease      time.Duration // how long after its death others wait for its orders; 0 means DefaultLease
-	Grace      time.Duration // how long orders under way may go on once it is told to stop; 0 cancels them at once
-	Announce   bool          // send TaskStarted as well; worth its cost for slow work
-	Log        *slog.Logger  // nil discards
+	Name       string            // shown to people as who works on a task
+	Consumer   string            // durable name; workers that share it share the orders
+	Filter     []string          // subjects to take, see bus.TaskFilter
+	Partitions int               // of the event subjects; 0 means DefaultPartitions
+	Parallel   int               // orders at once; 0 means 16
+	Lease      time.Duration     // how long after its death others wait for its orders; 0 means DefaultLease
+	Grace      time.Duration     // how long orders under way may go on once it is told to stop; 0 cancels them at once
+	Announce   bool              // send TaskStarted as well; worth its cost for slow work
+	Payloads   *payload.Payloads // where large values are; nil asks the servers for them over the bus
+	Log        *slog.Logger      // nil discards
 }
 
 func (w Worker) withDefaults() Worker {
@@ -60,6 +63,9 @@ func (w Worker) withDefaults() Worker {
 // queue. An order that comes again while it is under way is not run twice.
 func Work(ctx context.Context, b bus.Bus, w Worker, handle Handler) error {
 	w = w.withDefaults()
+	if w.Payloads == nil {
+		w.Payloads = payload.New(NewRemote(b), payload.Options{})
+	}
 	l := &loop{Worker: w, bus: b, handle: handle, slots: make(chan struct{}, w.Parallel), stopping: ctx.Done(), flights: newFlights()}
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	// The helpers outlast ctx: what is under way keeps its lease and can be canceled to the end.
@@ -132,16 +138,23 @@ func (l *loop) fly(f *flight) {
 		l.flights.land(f, giveBack)
 		return
 	}
-	data := l.flights.kept(f)
-	if data == nil {
-		r := l.run(f)
+	r, kept := l.flights.kept(f)
+	if !kept {
+		var err error
+		if r, err = l.run(f); err != nil {
+			l.Log.Warn("large values of an order not read, it goes back", "err", err, "job", f.order.Job, "task", f.order.Task)
+			l.flights.land(f, func(d bus.Delivery) { d.Nak(time.Second) })
+			return
+		}
 		if r.State == workflows.Failed && errors.Is(context.Cause(f.ctx), errStopped) {
 			l.flights.land(f, giveBack)
 			return
 		}
-		data = f.order.Finished(r)
 	}
-	err := l.send(f.ctx, &f.order, "finished", data)
+	folded, err := l.fold(f, r)
+	if err == nil {
+		err = l.send(f.ctx, &f.order, "finished", f.order.Finished(folded))
+	}
 	if large, ok := errors.AsType[*bus.ErrTooLarge](err); ok {
 		err = l.answer(f.ctx, &f.order, Fail(engine.ClassLimit, fmt.Sprintf("the result has %d bytes, the bus takes %d", large.Size, large.Limit)))
 	}
@@ -150,28 +163,66 @@ func (l *loop) fly(f *flight) {
 		return
 	}
 	l.Log.Warn("result not sent, the order goes back", "err", err, "job", f.order.Job, "task", f.order.Task)
-	l.flights.keep(f, data)
+	l.flights.keep(f, r)
 	l.flights.land(f, func(d bus.Delivery) { d.Nak(time.Second) })
 }
 
 // giveBack leaves an order to another worker.
 func giveBack(d bus.Delivery) { d.Nak(0) }
 
-// run calls the handler, unless it is too late for that.
-func (l *loop) run(f *flight) Result {
+// run calls the handler, unless it is too late for that. An error means that the order cannot
+// be read for now.
+func (l *loop) run(f *flight) (Result, error) {
 	switch cause := context.Cause(f.ctx); {
 	case cause == nil:
 	case errors.Is(cause, context.DeadlineExceeded):
-		return Fail(engine.ClassRun, "the deadline passed before a worker had time for the task")
+		return Fail(engine.ClassRun, "the deadline passed before a worker had time for the task"), nil
 	default:
-		return Fail(ClassCanceled, cause.Error())
+		return Fail(ClassCanceled, cause.Error()), nil
+	}
+	order := f.order
+	if order.Payloads {
+		var err error
+		order.Incoming, err = l.Payloads.Unfold(f.ctx, order.Root, order.Incoming)
+		switch {
+		case payload.Lost(err):
+			return Fail(engine.ClassProtocol, "the order refers to what nobody keeps: "+err.Error()), nil
+		case err != nil && context.Cause(f.ctx) == nil:
+			return Result{}, err
+		case err != nil:
+			return Fail(ClassCanceled, context.Cause(f.ctx).Error()), nil
+		}
+		order.Payloads = false
 	}
 	if l.Announce {
 		if err := l.send(f.ctx, &f.order, "started", f.order.Started(l.Name)); err != nil {
 			l.Log.Warn("start not announced", "err", err, "job", f.order.Job, "task", f.order.Task)
 		}
 	}
-	return guard(f.ctx, f.order, l.handle)
+	return guard(f.ctx, order, l.handle), nil
+}
+
+// fold stores the large values of a result, when it has any, and puts references in their
+// place. One beyond the limits becomes an error that says so.
+func (l *loop) fold(f *flight, r Result) (Result, error) {
+	whole := value.Array(r.Outgoing, r.Error, r.Changes)
+	if !whole.Exceeds(l.Payloads.Above) || f.order.Root == "" {
+		return r, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), sendTimeout)
+	defer cancel()
+	for _, v := range []*value.Value{&r.Outgoing, &r.Error, &r.Changes} {
+		out, err := l.Payloads.Fold(ctx, f.order.Root, *v)
+		if limit, ok := errors.AsType[*payload.LimitError](err); ok {
+			return Fail(engine.ClassLimit, limit.Error()), nil
+		}
+		if err != nil {
+			return r, err
+		}
+		*v = out
+	}
+	r.folded = true
+	return r, nil
 }
 
 // guard turns a panic of the handler into a failed task.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -16,8 +17,26 @@ const SchemaVersion = 1
 // writer appends stored forms.
 type writer struct{ value.Writer }
 
+// Values appends the stored form of a value to dst: its JSON, or something short that stands
+// for a large one and is undone before the stored form is decoded. Nil stores the JSON.
+type Values = func(dst []byte, v value.Value) []byte
+
 // write returns a writer that appends to dst.
-func write(dst []byte) *writer { return &writer{value.Writer{Buf: dst}} }
+func write(dst []byte, values Values) *writer { return &writer{value.Writer{Buf: dst, Values: values}} }
+
+// members writes an object whose members change one at a time: each has a form of its own, so
+// that those that stay need not be written again.
+func (w *writer) members(key string, v value.Value) {
+	if w.Values == nil || !v.IsObject() || slices.ContainsFunc(v.Keys(), func(k string) bool { return strings.HasPrefix(k, "$") }) {
+		w.OptValue(key, v) // what stands for a value has a member that begins with $
+		return
+	}
+	w.Open(key, '{')
+	for k, m := range v.Members() {
+		w.Buf = w.Values(append(value.AppendString(w.element(), k), ':'), m)
+	}
+	w.Close('}')
+}
 
 // element begins an element of an array or a member with a key of its own.
 func (w *writer) element() []byte {
@@ -26,8 +45,11 @@ func (w *writer) element() []byte {
 }
 
 // Append appends the stored form of a job to dst.
-func (m *Machine) Append(dst []byte, j *Job) []byte {
-	w := write(dst)
+func (m *Machine) Append(dst []byte, j *Job) []byte { return m.AppendFolded(dst, j, nil) }
+
+// AppendFolded is Append with another form for values.
+func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
+	w := write(dst, values)
 	w.Open("", '{')
 	w.OptInt("v", SchemaVersion)
 	w.OptText("_id", j.ID)
@@ -37,7 +59,7 @@ func (m *Machine) Append(dst []byte, j *Job) []byte {
 	w.OptText("type", j.Type)
 	w.OptText("status", string(j.Status))
 	w.OptInt("seq", j.Seq)
-	w.OptValue("variables", j.Variables)
+	w.members("variables", j.Variables)
 	w.records("errors", j.Errors)
 	w.records("warnings", j.Warnings)
 	w.OptTexts("groups", j.Groups)
@@ -92,9 +114,10 @@ func (m *Machine) Append(dst []byte, j *Job) []byte {
 		}
 		w.Close(']')
 	}
+	written := w.settled(m, j)
 	w.Open("tasks", '{')
 	for i, t := range j.Tasks {
-		if t.Status == TaskIdle && !t.Never && t.Iteration == 0 && !t.Skip {
+		if written != nil && written[i] || t.Status == TaskIdle && !t.Never && t.Iteration == 0 && !t.Skip {
 			continue
 		}
 		w.OpenNamed(m.places[i].task.ID, '{')
@@ -221,8 +244,11 @@ func (w *writer) effect(e *Effect) {
 }
 
 // AppendEvent appends the stored form of an event to dst.
-func AppendEvent(dst []byte, e *Event) []byte {
-	w := write(dst)
+func AppendEvent(dst []byte, e *Event) []byte { return AppendEventFolded(dst, e, nil) }
+
+// AppendEventFolded is AppendEvent with another form for values.
+func AppendEventFolded(dst []byte, e *Event, values Values) []byte {
+	w := write(dst, values)
 	w.Open("", '{')
 	w.OptText("type", string(e.Type))
 	w.OptInt("at", e.At)
@@ -284,6 +310,21 @@ func Revision(stored value.Value) string { return stored.Get("revision").Text() 
 
 // Decode reads the stored form of a job. It must be a job of this machine's revision.
 func (m *Machine) Decode(v value.Value) (*Job, error) {
+	j, err := m.Outline(v)
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range j.Tasks {
+		if err := m.sound(i, t); err != nil {
+			return nil, fmt.Errorf("job %s, task %q: %w", j.ID, m.places[i].task.ID, err)
+		}
+	}
+	return j, nil
+}
+
+// Outline is Decode for a stored form in which other things stand for large values. The job
+// is to be shown, not to be stepped.
+func (m *Machine) Outline(v value.Value) (*Job, error) {
 	if number(v, "v") > SchemaVersion {
 		return nil, fmt.Errorf("job %s is stored in form %d, newer than %d", v.Get("_id").Text(), number(v, "v"), SchemaVersion)
 	}
@@ -326,18 +367,24 @@ func (m *Machine) Decode(v value.Value) (*Job, error) {
 	for i := range j.Tasks {
 		j.Tasks[i] = idle
 	}
-	for id, t := range v.Get("tasks").Members() {
+	state := func(id string, t value.Value) error {
 		i, ok := m.index[id]
 		if !ok {
-			return nil, fmt.Errorf("job %s has a task %q that its workflow does not have", j.ID, id)
+			return fmt.Errorf("job %s has a task %q that its workflow does not have", j.ID, id)
 		}
 		j.Tasks[i] = taskState(t)
 		if l := j.Tasks[i].Loop; l != nil {
 			l.Kids = kids(t.Path("loop", "kids"), j.ID, id)
 		}
-		if err := m.sound(i, j.Tasks[i]); err != nil {
-			return nil, fmt.Errorf("job %s, task %q: %w", j.ID, id, err)
+		return nil
+	}
+	for id, t := range v.Get("tasks").Members() {
+		if err := state(id, t); err != nil {
+			return nil, err
 		}
+	}
+	if err := unsettled(v.Get("settled"), state); err != nil {
+		return nil, fmt.Errorf("job %s: %w", j.ID, err)
 	}
 	return j, nil
 }

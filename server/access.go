@@ -60,7 +60,7 @@ func (c *call) taskRun(id string) (value.Value, runner.State, error) {
 	if err != nil {
 		return value.Absent, runner.State{}, absent(err, "task", id)
 	}
-	task, err := value.ParseLast(doc.Body)
+	task, err := c.Runner.WholeTask(c.Request().Context(), doc.Body)
 	if err != nil {
 		return value.Absent, runner.State{}, fmt.Errorf("decode task %q: %w", id, err)
 	}

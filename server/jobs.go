@@ -114,7 +114,7 @@ func (c *call) jobs(q query) (page, error) {
 	}
 	p := page{docs: make([]value.Value, len(found.Docs)), total: found.Total, q: q}
 	for i, d := range found.Docs {
-		st, err := c.Runner.Decode(c.Request().Context(), d.Body)
+		st, err := c.Runner.Outline(c.Request().Context(), d.Body)
 		if err != nil {
 			return page{}, err
 		}
@@ -194,7 +194,7 @@ func jobHistory(c *call) (value.Value, error) {
 	}
 	p := page{q: q, total: int(st.Job.Seq)}
 	for _, d := range found.Docs {
-		turn, err := value.ParseLast(d.Body)
+		turn, err := c.Runner.WholeHistory(c.Request().Context(), st.Job, d.Body)
 		if err != nil {
 			return value.Absent, fmt.Errorf("history of job %q: %w", st.Job.ID, err)
 		}

@@ -295,3 +295,31 @@ func TestJob_list_refused(t *testing.T) {
 	}
 	a.refused(t, 400, "GET", "/operations-manager/jobs", `{"queryParameters":{"equals":{"name":{"$ne":""}}}}`)
 }
+
+// One job, one task run and a history are shown with whole values; lists spare their readers the
+// large ones.
+func TestJob_largeValues(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.add(t, "Pick", picking)
+	large := strings.Repeat("interface Gi0/1 ", 20_000)
+	id := a.start(t, "Pick", `{"host":{"name":"`+large+`"}}`)
+	job := a.job(t, id, "complete")
+	if got := job.Path("variables", "reply").Text(); got != large {
+		t.Errorf("reply = %.200s of %d bytes", got, len(got))
+	}
+	run := a.must(t, "GET", "/operations-manager/tasks/"+job.Path("tasks", "a1", "iterations").At(0).Text(), "").Get("data")
+	if got := run.Path("variables", "incoming", "obj", "name").Text(); got != large {
+		t.Errorf("incoming = %.200s", run.Get("variables"))
+	}
+	history := a.must(t, "GET", "/operations-manager/jobs/"+id+"/history?limit=100", "").Get("data")
+	if got := history.At(0).Path("start", "variables", "host", "name").Text(); got != large {
+		t.Errorf("history begins with %.300s", history)
+	}
+	for _, list := range []string{"jobs", "tasks"} {
+		data := a.must(t, "GET", "/operations-manager/"+list, "").Get("data")
+		if data.Len() == 0 || data.Exceeds(len(large)) || !strings.Contains(data.String(), `{"$payload":"`) {
+			t.Errorf("the list of %s is %.300s", list, data)
+		}
+	}
+}

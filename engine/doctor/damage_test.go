@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
@@ -49,7 +50,7 @@ func (w ward) remove(collection string, ids ...string) {
 // amend changes a job as stored, its index fields with it.
 func (w ward) amend(id string, change func(*engine.Job, *engine.Machine)) {
 	w.t.Helper()
-	job, m, err := decode(w.t.Context(), openLibrary(w.Store), w.doc(store.Jobs, id).Body)
+	job, m, err := decode(w.t.Context(), openLibrary(w.Store), payload.InStore(w.Store, payload.Options{}), w.doc(store.Jobs, id).Body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func (w ward) refile(of, id string, values map[string]any) {
 	d := w.doc(of, id)
 	index := collection(of).IndexOf(value.MustParse(string(d.Body)))
 	if of == store.Jobs {
-		job, m, err := decode(w.t.Context(), openLibrary(w.Store), d.Body)
+		job, m, err := decode(w.t.Context(), openLibrary(w.Store), payload.InStore(w.Store, payload.Options{}), d.Body)
 		if err != nil {
 			w.t.Fatal(err)
 		}

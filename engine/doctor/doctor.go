@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/store"
 )
 
@@ -98,13 +99,13 @@ func (r *Report) Clean() bool { return len(r.Findings) == 0 && r.More == 0 }
 // Check reads the store and reports what breaks a promise. The error is that of a store that
 // cannot be read, or the context's; the report then holds what was found before.
 func Check(ctx context.Context, o Options) (Report, error) {
-	c := &checker{Options: o, report: Report{Findings: []Finding{}, Fixed: []Finding{}}}
+	c := &checker{Options: o, payloads: payload.InStore(o.Store, payload.Options{}), report: Report{Findings: []Finding{}, Fixed: []Finding{}}}
 	if o.Sample > 0 {
 		err := c.sample(ctx)
 		return c.report, err
 	}
 	// What is filed wrongly or left behind comes first: once mended, the jobs find their own.
-	for _, check := range []func(context.Context) error{c.records, c.jobs, c.statistics, c.secrets, c.audit} {
+	for _, check := range []func(context.Context) error{c.records, c.large, c.jobs, c.statistics, c.secrets, c.audit} {
 		if err := check(ctx); err != nil {
 			return c.report, err
 		}
@@ -115,12 +116,16 @@ func Check(ctx context.Context, o Options) (Report, error) {
 // checker is one run of Check.
 type checker struct {
 	Options
-	report Report
-	parent lineage // the parent read last
+	payloads *payload.Payloads
+	report   Report
+	parent   lineage // the parent read last
 }
 
 // page is how many documents are read at once.
 const page = 200
+
+// fewer is how many of the largest documents are read at once.
+const fewer = 4
 
 // suspect is a finding that has not been confirmed, with the writes that would repair it; no
 // mend means that nothing does.
@@ -226,6 +231,9 @@ func pause(ctx context.Context, d time.Duration) error {
 // each reads the documents a query selects, a page at a time.
 func (c *checker) each(ctx context.Context, collection string, q store.Query, f func([]store.Doc) error) error {
 	q.Limit, q.NoTotal = page, true
+	if collection == store.Payloads {
+		q.Limit = fewer
+	}
 	for {
 		found, err := c.Store.Find(ctx, collection, q)
 		if err != nil {

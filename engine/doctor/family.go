@@ -120,7 +120,7 @@ func (c *checker) parentOf(ctx context.Context, job *engine.Job) (*lineage, erro
 	c.parent = lineage{id: id}
 	doc, err := c.Store.Get(ctx, store.Jobs, id)
 	if err == nil {
-		c.parent.job, c.parent.machine, c.parent.err = decode(ctx, c.Library, doc.Body)
+		c.parent.job, c.parent.machine, c.parent.err = decode(ctx, c.Library, c.payloads, doc.Body)
 		if errors.Is(c.parent.err, store.ErrNotFound) {
 			c.parent.err = errors.New("its workflow revision is missing")
 		}

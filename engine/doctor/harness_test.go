@@ -18,6 +18,7 @@ import (
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
@@ -58,13 +59,17 @@ func operate(t testing.TB, s store.Store, servers int, do func(*plant)) {
 	b := membus.New(membus.Options{})
 	ctx, stop := context.WithCancel(context.Background())
 	var g errgroup.Group
+	var limits payload.Options
+	if servers > 1 {
+		limits.Above = 60 // nearly every value is kept apart
+	}
 	for range servers {
-		r := runner.New(runner.Options{Store: s, Bus: b, Library: openLibrary(s), Shards: 2})
+		r := runner.New(runner.Options{Store: s, Bus: b, Library: openLibrary(s), Payloads: payload.InStore(s, limits), Shards: 2})
 		p.runner = r
 		g.Go(func() error { return r.Run(ctx) })
 	}
 	g.Go(func() error {
-		return adapters.Work(ctx, b, adapters.Worker{Name: "lab", Consumer: "lab", Filter: []string{bus.TaskFilter(adapters.DefaultPool, "")}, Parallel: 8}, work)
+		return adapters.Work(ctx, b, adapters.Worker{Name: "lab", Consumer: "lab", Filter: []string{bus.TaskFilter(adapters.DefaultPool, "")}, Parallel: 8, Payloads: payload.InStore(s, limits)}, work)
 	})
 	defer func() {
 		stop()

@@ -45,7 +45,7 @@ func (c *checker) replay(ctx context.Context, s *subject, turn func(*engine.Job,
 	q := store.Query{Where: store.Where("job", store.Eq, s.doc.ID), Sort: []store.Order{{Field: "seq"}}}
 	err := c.each(ctx, store.History, q, func(docs []store.Doc) error {
 		for _, d := range docs {
-			if recorded := h.take(s, d); turn != nil && !h.broken {
+			if recorded := h.take(ctx, c, s, d); turn != nil && !h.broken {
 				turn(h.job, recorded)
 			}
 		}
@@ -68,8 +68,11 @@ func (c *checker) replay(ctx context.Context, s *subject, turn func(*engine.Job,
 }
 
 // take steps through one turn's events and gives the runs they recorded.
-func (h *history) take(s *subject, d store.Doc) map[string]*engine.Run {
+func (h *history) take(ctx context.Context, c *checker, s *subject, d store.Doc) map[string]*engine.Run {
 	v, err := value.ParseLast(d.Body)
+	if err == nil {
+		v, err = c.payloads.Unfold(ctx, s.job.Ancestors[0], v)
+	}
 	if err != nil {
 		h.stop(s, Replay, "History document %s cannot be read: %v.", d.ID, err)
 		return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -121,7 +122,7 @@ func (c *checker) still(ctx context.Context, id string) ([]suspect, error) {
 func (c *checker) inspect(ctx context.Context, doc store.Doc, index []any) ([]suspect, error) {
 	s := &subject{doc: doc}
 	var err error
-	s.job, s.machine, err = decode(ctx, c.Library, doc.Body)
+	s.job, s.machine, err = decode(ctx, c.Library, c.payloads, doc.Body)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -149,9 +150,12 @@ func (c *checker) inspect(ctx context.Context, doc store.Doc, index []any) ([]su
 }
 
 // decode reads a stored job with the machine of its workflow revision.
-func decode(ctx context.Context, l *library.Library, body []byte) (*engine.Job, *engine.Machine, error) {
+func decode(ctx context.Context, l *library.Library, p *payload.Payloads, body []byte) (*engine.Job, *engine.Machine, error) {
 	v, err := value.ParseLast(body)
 	if err != nil {
+		return nil, nil, err
+	}
+	if v, err = p.Unfold(ctx, v.Get("ancestors").At(0).Text(), v); err != nil {
 		return nil, nil, err
 	}
 	m, err := l.Revision(ctx, engine.Revision(v))

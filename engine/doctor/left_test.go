@@ -1,9 +1,11 @@
 package doctor
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -53,6 +55,17 @@ func TestCheck_left(t *testing.T) {
 				w.put(store.History, w.of(store.History, id(joined))[0].With("_id", value.String("gone/1")).With("job", value.String("gone")))
 			},
 			[]Finding{left(store.History, "gone/1")},
+		},
+		"large values of no job": {
+			func(w ward) {
+				p := payload.InStore(w.Store, payload.Options{Above: 100})
+				for _, job := range []string{"gone", id(joined)} {
+					if _, err := p.Fold(w.t.Context(), job, value.String(strings.Repeat("x", 5<<20))); err != nil {
+						w.t.Fatal(err)
+					}
+				}
+			},
+			[]Finding{left(store.Payloads, "gone")},
 		},
 		"a task run without its document": {
 			func(w ward) { w.remove(store.Tasks, asked) },

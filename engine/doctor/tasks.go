@@ -126,13 +126,15 @@ func number(v value.Value, path ...string) int64 {
 func (c *checker) rewrite(s *subject, id string, revision int64) func(context.Context) (store.Batch, error) {
 	return func(ctx context.Context) (store.Batch, error) {
 		var batch store.Batch
+		var kept error
 		_, err := c.replay(ctx, &subject{doc: s.doc, job: s.job, machine: s.machine}, func(job *engine.Job, recorded map[string]*engine.Run) {
 			if r := recorded[id]; r != nil {
-				w := runner.TaskWrite(s.machine, job, r)
+				f := c.payloads.Folder(job.Ancestors[0])
+				w := runner.TaskWrite(s.machine, job, r, f.Append)
 				w.Expect = revision
-				batch = store.Batch{w}
+				batch, kept = store.Batch{w}, f.Save(ctx, true)
 			}
 		})
-		return batch, err
+		return batch, errors.Join(err, kept)
 	}
 }

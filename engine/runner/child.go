@@ -143,7 +143,7 @@ func (r *Runner) fill(ctx context.Context, st State) error {
 		if err != nil {
 			return fmt.Errorf("outputs of child job %q: %w", id, err)
 		}
-		child, err := value.ParseLast(doc.Body)
+		child, err := r.whole(ctx, doc.Body, familyOfJob)
 		if err != nil {
 			return fmt.Errorf("outputs of child job %q: %w", id, err)
 		}

@@ -87,7 +87,7 @@ func (r *Runner) deliver(ctx context.Context, events []value.Value) {
 
 // match gives a waiting task the events that it wants; the first one counts.
 func (r *Runner) match(ctx context.Context, waiting store.Doc, events []value.Value) {
-	task, err := value.ParseLast(waiting.Body)
+	task, err := r.WholeTask(ctx, waiting.Body)
 	if err != nil {
 		r.Log.Error("stored task cannot be read", "task", waiting.ID, "err", err)
 		return

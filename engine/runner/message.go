@@ -14,11 +14,7 @@ var errLogLine = errors.New("a log line")
 
 // parseEvent reads an event from the bus: what workers say about their orders, and what jobs
 // say to each other.
-func parseEvent(data []byte) (job string, ev engine.Event, err error) {
-	v, err := value.ParseLast(data)
-	if err != nil {
-		return "", ev, err
-	}
+func parseEvent(v value.Value) (job string, ev engine.Event, err error) {
 	if n, ok := v.Get("v").Int(); ok && n > 1 {
 		return "", ev, fmt.Errorf("version %d is newer than 1", n)
 	}

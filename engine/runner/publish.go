@@ -31,8 +31,8 @@ func (t *turn) answer() {
 		case it.tries < maxTries && errors.Is(t.failed, store.ErrConflict):
 			it.tries++
 			t.shard.own.push(it)
-		case errors.Is(t.failed, store.ErrInvalid) && !it.tight && it.event.Type != engine.JobStarted:
-			it.tight = true
+		case errors.Is(t.failed, store.ErrInvalid) && it.tight == nil && it.event.Type != engine.JobStarted:
+			it.tight = t.failed
 			t.shard.own.push(it)
 		case errors.Is(t.failed, store.ErrConflict):
 			it.answer(State{}, &engine.Conflict{Reason: "the job changes too fast; try again"})
@@ -131,8 +131,8 @@ func (t *turn) giveBack() {
 	tooLarge := errors.Is(t.failed, store.ErrInvalid)
 	for _, it := range t.items {
 		switch {
-		case tooLarge && !it.tight && it.reply == nil:
-			it.tight = true
+		case tooLarge && it.tight == nil && it.reply == nil:
+			it.tight = t.failed
 			t.shard.own.push(it)
 		case tooLarge && it.delivery != nil:
 			t.shard.r.quarantine(context.Background(), t, it, t.failed)
@@ -217,10 +217,14 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		if task, ok := builtin.Lookup(e.App, e.Method); ok && task.Outside {
 			pool = adapters.EnginePool
 		}
+		incoming, folded := t.folded[e.Key]
+		if !folded {
+			incoming = e.Incoming
+		}
 		o := adapters.Order{
-			Key: e.Key, Job: t.id, Workflow: job.Name, Task: e.Task, Iteration: e.Iteration, Attempt: e.Attempt,
+			Key: e.Key, Job: t.id, Root: family(job), Payloads: folded, Workflow: job.Name, Task: e.Task, Iteration: e.Iteration, Attempt: e.Attempt,
 			App: e.App, Method: e.Method, AdapterID: e.Incoming.Get("adapter_id").Text(), Actor: e.Actor, Initiator: job.Initiator,
-			Incoming: e.Incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode,
+			Incoming: incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode,
 		}
 		return bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}, true
 	case engine.ControlChild:
@@ -238,6 +242,9 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		ev := engine.Event{
 			Type: engine.ChildFinished, Task: e.Parent.Task, Iteration: e.Parent.Iteration, Element: e.Parent.Element,
 			Child: t.id, Status: e.Status, Variables: e.Variables,
+		}
+		if ev.Variables.Exceeds(maxNews) {
+			ev.Variables = value.Absent
 		}
 		m := r.eventMessage(e.Parent.Job, e.Key, &ev)
 		if len(m.Data) > maxNews {

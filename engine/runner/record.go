@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -91,13 +92,28 @@ func parentJob(j *engine.Job) any {
 
 // JobWrite stores a job over the revision it was read at.
 func JobWrite(m *engine.Machine, job *engine.Job, expect int64) store.Write {
-	return jobWrite(nil, m, job, expect)
+	return jobWrite(nil, m, job, expect, nil)
 }
 
 // jobWrite, as the others here, appends the body to a buffer.
-func jobWrite(buf []byte, m *engine.Machine, job *engine.Job, expect int64) store.Write {
+func jobWrite(buf []byte, m *engine.Machine, job *engine.Job, expect int64, values engine.Values) store.Write {
 	return store.Write{
-		Collection: store.Jobs, ID: job.ID, Expect: expect, Body: m.Append(buf, job), Index: jobFields.values(jobDoc{m, job}),
+		Collection: store.Jobs, ID: job.ID, Expect: expect, Body: m.AppendFolded(buf, job, values), Index: jobFields.values(jobDoc{m, job}),
+	}
+}
+
+// largeJob is how long the document of a job may be, in bytes, before shorter values than
+// otherwise are kept apart from it.
+const largeJob = 192 << 10
+
+// foldedJob stores a job with references for large values.
+func foldedJob(buf []byte, m *engine.Machine, job *engine.Job, expect int64, f *payload.Folder) store.Write {
+	for {
+		w := jobWrite(buf, m, job, expect, f.Append)
+		if len(w.Body) <= largeJob || !f.Tighten() {
+			return w
+		}
+		buf = w.Body[:0]
 	}
 }
 
@@ -105,7 +121,7 @@ func historyID(job string, seq int64) string { return fmt.Sprintf("%s/%012d", jo
 
 // historyWrite stores the events of one turn. Their numbers follow from first, without gaps;
 // two turns with the same number cannot both be stored.
-func historyWrite(buf []byte, job, token string, first int64, events []engine.Event) store.Write {
+func historyWrite(buf []byte, job, token string, first int64, events []engine.Event, values engine.Values) store.Write {
 	b := append(buf, `{"_id":`...)
 	b = value.AppendString(b, historyID(job, first))
 	b = value.AppendString(append(b, `,"job":`...), job)
@@ -117,7 +133,7 @@ func historyWrite(buf []byte, job, token string, first int64, events []engine.Ev
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = engine.AppendEvent(b, &events[i])
+		b = engine.AppendEventFolded(b, &events[i], values)
 	}
 	b = append(b, "]}"...)
 	return store.Write{
@@ -183,14 +199,15 @@ func TaskWireStatus(s engine.TaskStatus) string {
 	return string(s)
 }
 
-// TaskWrite stores the picture of one iteration, in the form the API shows.
-func TaskWrite(m *engine.Machine, job *engine.Job, run *engine.Run) store.Write {
-	return taskWrite(nil, m, job, run)
+// TaskWrite stores the picture of one iteration, in the form the API shows except for values,
+// which may have another; nil gives their JSON.
+func TaskWrite(m *engine.Machine, job *engine.Job, run *engine.Run, values engine.Values) store.Write {
+	return taskWrite(nil, m, job, run, values)
 }
 
-func taskWrite(buf []byte, m *engine.Machine, job *engine.Job, run *engine.Run) store.Write {
+func taskWrite(buf []byte, m *engine.Machine, job *engine.Job, run *engine.Run, values engine.Values) store.Write {
 	task, _ := m.Workflow().Task(run.Task)
-	w := value.Writer{Buf: buf}
+	w := value.Writer{Buf: buf, Values: values}
 	writeTask(&w, task, job, run)
 	return store.Write{
 		Collection: store.Tasks, ID: run.ID, Expect: store.Any, Body: w.Buf, Index: taskFields.values(runDoc{task, job, run}),

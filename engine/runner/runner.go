@@ -19,6 +19,7 @@ import (
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -29,13 +30,14 @@ type Options struct {
 	Bus        bus.Bus
 	Library    *library.Library
 	Log        *slog.Logger
-	Now        func() time.Time // the wall clock unless a test gives another
-	Partitions int              // of the event subjects; 32 unless set, the same for all servers
-	Shards     int              // jobs stepped at the same time; twice the processors unless set
-	Batch      int              // turns committed together by one shard at most; 64 unless set
-	Cached     int              // jobs kept in memory by one shard; 1024 unless set
-	Sweep      time.Duration    // how often the store is searched for what is due; 1 s unless set
-	Name       string           // shown to people as the server that does something
+	Now        func() time.Time  // the wall clock unless a test gives another
+	Partitions int               // of the event subjects; 32 unless set, the same for all servers
+	Shards     int               // jobs stepped at the same time; twice the processors unless set
+	Batch      int               // turns committed together by one shard at most; 64 unless set
+	Cached     int               // jobs kept in memory by one shard; 1024 unless set
+	Sweep      time.Duration     // how often the store is searched for what is due; 1 s unless set
+	Payloads   *payload.Payloads // of the store; made with the usual limits unless set
+	Name       string            // shown to people as the server that does something
 	// Shared says that other processes may work on the same store. They share the partitions,
 	// and one that falls silent is replaced by the others.
 	Shared bool
@@ -70,6 +72,9 @@ func New(o Options) *Runner {
 	}
 	if o.Sweep <= 0 {
 		o.Sweep = time.Second
+	}
+	if o.Payloads == nil {
+		o.Payloads = payload.InStore(o.Store, payload.Options{})
 	}
 	r := &Runner{Options: o, seed: maphash.MakeSeed(), timers: newTimers(), ready: make(chan struct{})}
 	r.members.init()
@@ -106,7 +111,21 @@ func (r *Runner) Run(ctx context.Context) error {
 
 // accept reads an event from the bus; nil when it is none and was given up.
 func (r *Runner) accept(d bus.Delivery) *item {
-	job, ev, err := parseEvent(d.Data())
+	v, err := value.ParseLast(d.Data())
+	if err == nil && v.Get("payloads").Truth() {
+		whole, err := r.unfolded(v)
+		if err != nil {
+			r.Log.Warn("event is taken again: its large values cannot be read", "err", err, "subject", d.Subject())
+			d.Nak(time.Second)
+			return nil
+		}
+		v = whole
+	}
+	var job string
+	var ev engine.Event
+	if err == nil {
+		job, ev, err = parseEvent(v)
+	}
 	if errors.Is(err, errLogLine) {
 		r.Log.Debug("worker wrote a line", "job", job, "task", ev.Task)
 		d.Ack()
@@ -261,14 +280,34 @@ func (r *Runner) Job(ctx context.Context, id string) (State, error) {
 
 // Decode reads the stored form of a job.
 func (r *Runner) Decode(ctx context.Context, body []byte) (State, error) {
+	v, err := r.whole(ctx, body, familyOfJob)
+	if err != nil {
+		return State{}, fmt.Errorf("decode job: %w", err)
+	}
+	return r.decode(ctx, v, (*engine.Machine).Decode)
+}
+
+// Outline reads the stored form of a job and leaves references in place of its large values.
+// It is for lists: the job can be shown, not stepped.
+func (r *Runner) Outline(ctx context.Context, body []byte) (State, error) {
 	v, err := value.ParseLast(body)
 	if err != nil {
 		return State{}, fmt.Errorf("decode job: %w", err)
 	}
+	if s := v.Get("settled"); s.Len() > 0 && payload.Holds(body) { // the states of tasks
+		if s, err = r.Payloads.Unfold(ctx, familyOfJob(v), s); err != nil {
+			return State{}, fmt.Errorf("decode job: %w", err)
+		}
+		v = v.With("settled", s)
+	}
+	return r.decode(ctx, v, (*engine.Machine).Outline)
+}
+
+func (r *Runner) decode(ctx context.Context, v value.Value, read func(*engine.Machine, value.Value) (*engine.Job, error)) (State, error) {
 	m, err := r.Library.Revision(ctx, engine.Revision(v))
 	if err != nil {
 		return State{}, fmt.Errorf("decode job %q: %w", v.Get("_id").Text(), err)
 	}
-	job, err := m.Decode(v)
+	job, err := read(m, v)
 	return State{Job: job, Machine: m}, err
 }

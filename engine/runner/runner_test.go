@@ -10,10 +10,13 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/builtin"
+	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
@@ -23,6 +26,11 @@ import (
 
 // boot runs a runner on stores in memory until the test ends.
 func boot(t *testing.T, docs ...string) *runner.Runner {
+	t.Helper()
+	return bootWith(t, payload.Options{}, docs...)
+}
+
+func bootWith(t *testing.T, limits payload.Options, docs ...string) *runner.Runner {
 	t.Helper()
 	s, err := memstore.New(memstore.Options{})
 	if err != nil {
@@ -35,7 +43,7 @@ func boot(t *testing.T, docs ...string) *runner.Runner {
 			t.Fatal(err)
 		}
 	}
-	r := runner.New(runner.Options{Store: s, Bus: b, Library: lib, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	r := runner.New(runner.Options{Store: s, Bus: b, Library: lib, Payloads: payload.InStore(s, limits), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
@@ -104,20 +112,75 @@ func TestRunner_unknown(t *testing.T) {
 }
 
 func TestRunner_jobTooLargeToStore(t *testing.T) {
+	large := value.String(strings.Repeat("x", 1<<20))
+	for name, tc := range map[string]struct {
+		limits payload.Options
+		result value.Value
+		want   string
+	}{
+		"a value":            {payload.Options{MaxValue: 1 << 20}, large, "1048576 bytes of JSON, which a value may have"},
+		"a family of values": {payload.Options{MaxFamily: 1 << 20}, large, "1048576 bytes they may have"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := bootWith(t, tc.limits, oneAdapterTask)
+			id := begin(t, r, "One")
+			st, err := r.Act(t.Context(), id, finish(engine.Succeed("result", tc.result)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			task, _ := st.Machine.Task(st.Job, "a")
+			if task.Status != engine.TaskError || task.Error.Get("class").Text() != engine.ClassLimit || !strings.Contains(task.Error.Get("message").Text(), tc.want) {
+				t.Errorf("task is %s with %.300s, want an error of class limit: %s", task.Status, task.Error, tc.want)
+			}
+			_, err = r.Start(t.Context(), runner.Begin{Workflow: "One", Start: engine.Start{Variables: value.Object("v", tc.result)}})
+			if !errors.Is(err, store.ErrInvalid) {
+				t.Errorf("start with the value as a variable: %v, want ErrInvalid", err)
+			}
+		})
+	}
+}
+
+// A large value is stored once, apart from the documents, and comes back whole.
+func TestRunner_largeValues(t *testing.T) {
 	r := boot(t, oneAdapterTask)
-	id := begin(t, r, "One")
-	huge := value.String(strings.Repeat("x", store.MaxBody))
-	st, err := r.Act(t.Context(), id, finish(engine.Succeed("result", huge)))
+	large := value.Object("config", value.String(strings.Repeat("interface Gi0/1\n", 1<<18)), "$payload", value.String("no reference"))
+	st, err := r.Start(t.Context(), runner.Begin{Workflow: "One", Start: engine.Start{Variables: value.Object("input", large)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	task, _ := st.Machine.Task(st.Job, "a")
-	if task.Status != engine.TaskError || task.Error.Get("class").Text() != engine.ClassLimit {
-		t.Errorf("task is %s with %.200s, want an error of class limit", task.Status, task.Error)
+	id := st.Job.ID
+	if _, err := r.Act(t.Context(), id, finish(engine.Succeed("result", large))); err != nil {
+		t.Fatal(err)
 	}
-	_, err = r.Start(t.Context(), runner.Begin{Workflow: "One", Start: engine.Start{Variables: value.Object("v", huge)}})
-	if !errors.Is(err, store.ErrInvalid) {
-		t.Errorf("start with %d bytes of variables: %v, want ErrInvalid", store.MaxBody, err)
+	st, err = r.Job(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"input", "r"} {
+		if !value.Equal(st.Job.Variables.Get(name), large) {
+			t.Errorf("variable %q came back as %.200s", name, st.Job.Variables.Get(name))
+		}
+	}
+	for collection, most := range map[string]int{store.Jobs: 4 << 10, store.Tasks: 4 << 10, store.History: 4 << 10} {
+		page, err := r.Store.Find(t.Context(), collection, store.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range page.Docs {
+			if len(d.Body) > most {
+				t.Errorf("%s %s has %d bytes", collection, d.ID, len(d.Body))
+			}
+			if collection != store.Jobs {
+				continue
+			}
+			if st, err := r.Outline(t.Context(), d.Body); err != nil || st.Job.Variables.Exceeds(most) {
+				t.Errorf("outline with %.200s, %v", st.Job.Variables, err)
+			}
+		}
+	}
+	pieces, err := r.Store.Group(t.Context(), store.Payloads, store.Grouping{By: []store.Key{{Field: "job"}}})
+	if err != nil || len(pieces) != 1 || pieces[0].Keys[0] != id || pieces[0].Count != 3 {
+		t.Errorf("pieces are %+v, %v; want two for the text and one for what it is in", pieces, err)
 	}
 }
 
@@ -197,3 +260,45 @@ func TestRunner_draftIsRefused(t *testing.T) {
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A result that refers to what nobody keeps is an error of the task, not a job that waits for ever.
+func TestRunner_resultWithLostValues(t *testing.T) {
+	r := boot(t, oneAdapterTask)
+	id := begin(t, r, "One")
+	o := adapters.Order{Key: engine.RunKey(id, "a", 1), Job: id, Root: id, Task: "a", Iteration: 1, Attempt: 1}
+	lost := value.MustParse(`{"$payload":"` + strings.Repeat("0a", 32) + `","bytes":7}`)
+	data := value.MustParse(string(o.Finished(adapters.Result{State: workflows.Success, Outgoing: value.Object("result", lost)})))
+	data = data.With("payloads", value.True).With("root", value.String(id))
+	if err := r.Bus.Publish(t.Context(), bus.Message{Subject: bus.EventSubject(engine.Partition(id, r.Partitions), id), Data: data.AppendJSON(nil)})[0]; err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) { // the runner's own clock is at work
+		st, err := r.Job(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if task, _ := st.Machine.Task(st.Job, "a"); task.Status == engine.TaskError {
+			if c := task.Error.Get("class").Text(); c != engine.ClassProtocol {
+				t.Errorf("class %q, want %q", c, engine.ClassProtocol)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the job waits for ever")
+		}
+	}
+}
+
+// Without a word about references, what looks like one is a value.
+func TestRunner_resultThatLooksLikeAReference(t *testing.T) {
+	r := boot(t, oneAdapterTask)
+	id := begin(t, r, "One")
+	ref := value.MustParse(`{"$payload":"` + strings.Repeat("0a", 32) + `","bytes":7}`)
+	if _, err := r.Act(t.Context(), id, finish(engine.Succeed("result", ref))); err != nil {
+		t.Fatal(err)
+	}
+	st, err := r.Job(t.Context(), id)
+	if err != nil || !value.Equal(st.Job.Variables.Get("r"), ref) {
+		t.Errorf("came back as %s, %v", st.Job.Variables, err)
+	}
+}

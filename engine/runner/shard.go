@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/store"
 )
 
@@ -24,7 +26,7 @@ type item struct {
 	recover  bool     // no event: issue again what should be in force
 	sent     []string // no event: these orders of the outbox were carried out
 	tries    int
-	tight    bool // the job became too large to store: refuse large outputs
+	tight    error // the job became too large to store: refuse large outputs
 }
 
 type answer struct {
@@ -50,9 +52,10 @@ type entry struct {
 	job      *engine.Job
 	machine  *engine.Machine
 	revision int64
-	used     int64 // the shard's round, for eviction
-	fresh    int64 // the round in which it was read from the store
-	due      int64 // for which its timer was set last
+	used     int64           // the shard's round, for eviction
+	fresh    int64           // the round in which it was read from the store
+	due      int64           // for which its timer was set last
+	folder   *payload.Folder // nil until something was written
 }
 
 // shard steps the jobs that hash to it, one turn at a time. Its memory is its own.
@@ -64,6 +67,7 @@ type shard struct {
 	done   chan struct{}
 	intake intake
 	cache  map[string]*entry
+	heavy  map[string]bool // jobs in memory that hold large values
 	late   late
 	rounds int64
 	free   [][]byte // buffers for bodies, in use until their commit returns
@@ -72,7 +76,7 @@ type shard struct {
 func newShard(r *Runner) *shard {
 	return &shard{
 		r: r, in: make(chan *item, r.Batch), out: make(chan []*turn, 8), done: make(chan struct{}),
-		cache: map[string]*entry{}, late: late{}, own: inbox{bell: make(chan struct{}, 1)},
+		cache: map[string]*entry{}, heavy: map[string]bool{}, late: late{}, own: inbox{bell: make(chan struct{}, 1)},
 	}
 }
 
@@ -194,11 +198,20 @@ func (s *shard) round(ctx context.Context, batch []*item) {
 	var writing []*turn
 	for _, t := range turns {
 		t.take(ctx)
+		t.fold()
+		var b store.Batch
 		if t.changed() {
+			b = t.batch()
+		}
+		if err := t.keep(ctx); err != nil {
+			s.unkept(t, err)
+			continue
+		}
+		if b != nil {
 			if t.next.Status.Final() {
 				t.ending = s.r.endings.add(t.id, t.next.EndedAt)
 			}
-			batches = append(batches, t.batch())
+			batches = append(batches, b)
 			writing = append(writing, t)
 		}
 	}
@@ -251,6 +264,13 @@ func (s *shard) recycle(batches []store.Batch) {
 	}
 }
 
+// unkept gives up a turn whose large values could not be stored.
+func (s *shard) unkept(t *turn, err error) {
+	delete(s.cache, t.id)
+	s.r.Log.Warn("large values not stored, the turn is taken again", "job", t.id, "err", err)
+	t.next, t.effects, t.failed = nil, nil, err
+}
+
 // committed settles a turn's fate.
 func (s *shard) committed(ctx context.Context, t *turn, err error) {
 	if err == nil {
@@ -283,6 +303,9 @@ func (s *shard) committed(ctx context.Context, t *turn, err error) {
 func (s *shard) stored(t *turn) {
 	t.entry.job, t.entry.revision = t.next, t.entry.revision+1
 	s.cache[t.id] = t.entry
+	if t.entry.folder.Bytes() > 0 {
+		s.heavy[t.id] = true
+	}
 	for id := range t.runs {
 		delete(s.late, id)
 	}
@@ -298,6 +321,7 @@ func (s *shard) stored(t *turn) {
 // evict drops the least recently used jobs above the bound. Nothing is lost: the store has
 // them.
 func (s *shard) evict() {
+	s.lighten()
 	if len(s.cache) <= s.r.Cached {
 		return
 	}
@@ -312,6 +336,39 @@ func (s *shard) evict() {
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.cache))[:len(s.cache)-s.r.Cached] {
 		delete(s.cache, id)
+	}
+}
+
+// maxHeavy bounds the large values that the jobs in the memory of a shard may hold, as the
+// length of their texts.
+const maxHeavy = 128 << 20
+
+// lighten drops the jobs with large values that were not used in this round, the oldest
+// first, above the bound.
+func (s *shard) lighten() {
+	total := 0
+	var heavy []string
+	for id := range s.heavy {
+		e := s.cache[id]
+		if e == nil || e.folder == nil || e.folder.Bytes() == 0 {
+			delete(s.heavy, id)
+			continue
+		}
+		total += e.folder.Bytes()
+		heavy = append(heavy, id)
+	}
+	if total <= maxHeavy {
+		return
+	}
+	slices.SortFunc(heavy, func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.cache[a].used, s.cache[b].used), cmp.Compare(a, b))
+	})
+	for _, id := range heavy {
+		if e := s.cache[id]; total > maxHeavy && e.used < s.rounds {
+			total -= e.folder.Bytes()
+			delete(s.cache, id)
+			delete(s.heavy, id)
+		}
 	}
 }
 

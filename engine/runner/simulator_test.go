@@ -18,6 +18,7 @@ import (
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
 	"github.com/heddlehq/heddle/workflows"
@@ -61,6 +62,7 @@ type sim struct {
 	bus     *membus.Bus
 	servers []*server
 	faulty  bool
+	above   int // how long values are at most that are not folded
 	started []string
 	held    []func()        // answers of workers that are still on their way
 	drawn   int             // faults considered so far
@@ -88,6 +90,7 @@ func simulate(t *testing.T, seed uint64) string {
 			t.Logf("seed %d failed; replay with: go test ./engine/runner -run TestSimulator -sim.seed=%d", seed, seed)
 		}
 	}()
+	s.above = []int{40, 100, 1000, 0}[s.rng.IntN(4)]
 	s.build()
 	for range 300 + s.rng.IntN(500) {
 		s.step()
@@ -251,8 +254,8 @@ func (s *sim) boot() *server {
 	limits := engine.DefaultLimits
 	limits.Reverts = 25 // generated workflows may jump back for ever
 	r := New(Options{
-		Library: library.New(library.Options{Store: s.store, Catalog: builtin.Catalog(), Now: s.clock, Limits: limits}),
-		Store:   s.store, Bus: s.bus, Log: slog.New(slog.DiscardHandler), Now: s.clock,
+		Library:  library.New(library.Options{Store: s.store, Catalog: builtin.Catalog(), Now: s.clock, Limits: limits}),
+		Payloads: payload.InStore(s.store, payload.Options{Above: s.above}), Store: s.store, Bus: s.bus, Log: slog.New(slog.DiscardHandler), Now: s.clock,
 		Shards: 1, Batch: 1024, Cached: 4, Shared: true,
 	})
 	srv := &server{r: r}
@@ -414,6 +417,9 @@ func (s *sim) work(d bus.Delivery) {
 	r := adapters.Result{State: workflows.Success, Outgoing: value.Object("result", value.String(o.Key))}
 	if s.rng.IntN(6) == 0 {
 		r = adapters.Fail("test", "worker says no")
+	}
+	if s.above > 0 && s.rng.IntN(2) == 0 {
+		r.Outgoing = r.Outgoing.With(payload.Key, value.String(strings.Repeat("x", s.rng.IntN(2*s.above))))
 	}
 	answer := func() {
 		err := s.bus.Publish(context.Background(), bus.Message{
@@ -620,7 +626,7 @@ func (s *sim) replay(ctx context.Context, st State) {
 	var seq int64
 	results := map[string]int{}
 	for _, d := range page.Docs {
-		v, err := value.ParseLast(d.Body)
+		v, err := s.servers[0].r.WholeHistory(ctx, st.Job, d.Body)
 		if err != nil {
 			s.t.Fatal(err)
 		}

@@ -6,11 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/builtin"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -34,7 +36,8 @@ type turn struct {
 	begun   map[string]*engine.Run // work that just went out: stored a little later, see late
 	again   bool                   // pure work is left over
 	ending  bool                   // it noted the job's end
-	tight   bool                   // large outputs are refused
+	tight   error                  // why large outputs are refused
+	folded  map[string]value.Value // what orders carry in place of large values, by their keys
 	failed  error
 	errs    map[*item]error
 }
@@ -132,7 +135,9 @@ func (t *turn) all(ctx context.Context, items []*item) {
 		if t.entry == nil && !t.begin(ctx, it) {
 			continue
 		}
-		t.tight = t.tight || it.tight
+		if it.tight != nil {
+			t.tight = it.tight
+		}
 		switch {
 		case it.sent != nil:
 			t.next = t.current().Published(it.sent)
@@ -251,15 +256,24 @@ const maxTight = 128 << 10
 // fitting is the event, or one that tells of an error in its place when what it brings makes
 // the job too large to be stored.
 func (t *turn) fitting(ev engine.Event) engine.Event {
-	if !t.tight {
+	why := ""
+	switch {
+	case t.shard.r.oversize(&ev):
+		why = fmt.Sprintf("an output has more than %d bytes of JSON, which a value may have", t.shard.r.Payloads.MaxValue)
+	case t.tight == nil:
 		return ev
-	}
-	size := len(ev.Outcome.Outgoing.AppendJSON(nil)) + len(ev.Outcome.Error.AppendJSON(nil)) + len(ev.Variables.AppendJSON(nil))
-	for _, w := range ev.Outcome.Writes {
-		size += len(w.Value.AppendJSON(nil))
-	}
-	if size <= maxTight {
-		return ev
+	default:
+		size := len(ev.Outcome.Outgoing.AppendJSON(nil)) + len(ev.Outcome.Error.AppendJSON(nil)) + len(ev.Variables.AppendJSON(nil))
+		for _, w := range ev.Outcome.Writes {
+			size += len(w.Value.AppendJSON(nil))
+		}
+		if size <= maxTight {
+			return ev
+		}
+		why = fmt.Sprintf("the outputs have %d bytes, with which the job would be larger than the %d bytes a job may have", size, store.MaxBody)
+		if limit, ok := errors.AsType[*payload.LimitError](t.tight); ok {
+			why = fmt.Sprintf("the outputs have %d bytes: %v", size, limit)
+		}
 	}
 	switch ev.Type {
 	case engine.ChildFinished:
@@ -268,7 +282,7 @@ func (t *turn) fitting(ev engine.Event) engine.Event {
 	default:
 		return ev
 	}
-	ev.Outcome = engine.Fail(engine.ClassLimit, fmt.Sprintf("the outputs have %d bytes, with which the job would be larger than the %d bytes a job may have", size, store.MaxBody))
+	ev.Outcome = engine.Fail(engine.ClassLimit, why)
 	return ev
 }
 
@@ -303,16 +317,18 @@ func (t *turn) run(ctx context.Context, task builtin.Task, e engine.Effect) (o e
 // batch is what the turn writes: the job, its history, and the runs of its tasks.
 func (t *turn) batch() store.Batch {
 	m, s := t.entry.machine, t.shard
-	b := append(make(store.Batch, 0, 2+len(t.runs)), jobWrite(s.buffer(), m, t.next, t.entry.revision))
+	f := s.folds(t.entry, t.next)
+	f.Turn()
+	b := append(make(store.Batch, 0, 2+len(t.runs)), foldedJob(s.buffer(), m, t.next, t.entry.revision, f))
 	if len(t.events) > 0 {
 		var random [8]byte
 		rand.Read(random[:])
 		t.token = hex.EncodeToString(random[:])
 		first := t.next.Seq - int64(len(t.events)) + 1
-		b = append(b, historyWrite(s.buffer(), t.id, t.token, first, t.events))
+		b = append(b, historyWrite(s.buffer(), t.id, t.token, first, t.events, f.Append))
 	}
-	for _, run := range t.runs {
-		b = append(b, taskWrite(s.buffer(), m, t.next, run))
+	for _, id := range slices.Sorted(maps.Keys(t.runs)) {
+		b = append(b, taskWrite(s.buffer(), m, t.next, t.runs[id], f.Append))
 	}
 	return b
 }

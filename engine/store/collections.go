@@ -13,6 +13,7 @@ const (
 	Groups           = "groups"
 	History          = "history"
 	Jobs             = "jobs"
+	Payloads         = "payloads"
 	Projects         = "projects"
 	Quarantine       = "quarantine"
 	Revisions        = "revisions"
@@ -146,6 +147,13 @@ var Collections = []Collection{
 			Sparsely("parent.job"),
 			Sparsely("due"),
 			Sparsely("live"),
+		},
+	},
+	{
+		Name: Payloads, // the texts of large values, by the root of the jobs that hold them; see package payload
+		Fields: []Field{
+			{Name: "job", Type: Text, Prefix: true},
+			{Name: "bytes", Type: Number},
 		},
 	},
 	{

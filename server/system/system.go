@@ -5,6 +5,7 @@ package system
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/bus/natsbus"
 	"github.com/heddlehq/heddle/engine/library"
+	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
@@ -35,10 +37,11 @@ type Config struct {
 	Data       string // folder of the embedded store and bus; "" keeps everything in memory
 	Store      string // mongodb:// address of a store that servers share; "" is the embedded one
 	NATS       []string
-	Name       string         // of this server, shown to people
-	BusListen  string         // address other processes reach the embedded bus at; "off" for none
-	Partitions int            // of the event subjects; 32 unless set
-	Allow      []netip.Prefix // addresses that are not public but tasks may call all the same
+	Name       string          // of this server, shown to people
+	BusListen  string          // address other processes reach the embedded bus at; "off" for none
+	Partitions int             // of the event subjects; 32 unless set
+	Allow      []netip.Prefix  // addresses that are not public but tasks may call all the same
+	Payloads   payload.Options // limits of large values
 	Log        *slog.Logger
 	Now        func() time.Time
 }
@@ -46,12 +49,13 @@ type Config struct {
 // System is one process' parts. Close releases them after Run has returned.
 type System struct {
 	Config
-	Store   store.Store
-	Bus     bus.Bus
-	Library *library.Library
-	Runner  *runner.Runner
-	workers []func(ctx context.Context) error
-	own     map[string]adapters.Handler // tasks that whoever opened the system does, by "app.method"
+	Store    store.Store
+	Bus      bus.Bus
+	Library  *library.Library
+	Payloads *payload.Payloads
+	Runner   *runner.Runner
+	workers  []func(ctx context.Context) error
+	own      map[string]adapters.Handler // tasks that whoever opened the system does, by "app.method"
 }
 
 // Open opens the store and the bus and builds the rest.
@@ -75,8 +79,9 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 		return nil, err
 	}
 	s.Library = library.New(library.Options{Store: s.Store, Catalog: builtin.Catalog(), Now: c.Now})
+	s.Payloads = payload.InStore(s.Store, c.Payloads)
 	s.Runner = runner.New(runner.Options{
-		Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
+		Payloads: s.Payloads, Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
 		Name: c.Name, Shared: c.Store != "",
 	})
 	s.Work(adapters.Worker{
@@ -138,7 +143,7 @@ func (c *Config) openBus(ctx context.Context, st store.Store) (bus.Bus, error) {
 
 // Work adds a worker that runs while the system runs.
 func (s *System) Work(w adapters.Worker, handle adapters.Handler) {
-	w.Partitions = s.Partitions
+	w.Partitions, w.Payloads = s.Partitions, s.Payloads
 	if w.Log == nil {
 		w.Log = s.Log
 	}
@@ -156,7 +161,7 @@ func (s *System) Own(app, method string, handle adapters.Handler) {
 
 // Adapt serves a kind of adapter with the given instances while the system runs.
 func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
-	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Log: s.Log}
+	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Log: s.Log}
 	s.workers = append(s.workers, server.Run)
 }
 
@@ -184,6 +189,7 @@ func (s *System) outside(ctx context.Context, o adapters.Order) adapters.Result 
 func (s *System) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Runner.Run(ctx) })
+	g.Go(func() error { return adapters.ServePayloads(ctx, s.Bus, rand.Text(), s.Payloads, s.Log) })
 	for _, w := range s.workers {
 		g.Go(func() error { return w(ctx) })
 	}

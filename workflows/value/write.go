@@ -6,8 +6,11 @@ import "strconv"
 // time. Keys must be plain: no quotes, backslashes or control characters. The Opt methods
 // leave a zero value out.
 type Writer struct {
-	Buf  []byte
-	more bool
+	Buf []byte
+	// Values appends a value's text where that is not simply its JSON, such as one that
+	// stands for it; nil means [Value.AppendJSON].
+	Values func(dst []byte, v Value) []byte
+	more   bool
 }
 
 // Open begins an object or array; key is "" in an array and at the top.
@@ -94,6 +97,10 @@ func (w *Writer) OptNumber(key string, f float64) {
 // Value writes a value; an absent one is null.
 func (w *Writer) Value(key string, v Value) {
 	w.Key(key)
+	if w.Values != nil {
+		w.Buf = w.Values(w.Buf, v)
+		return
+	}
 	w.Buf = v.AppendJSON(w.Buf)
 }
 
