@@ -150,14 +150,14 @@ func complete(t *testing.T, s *system.System, workflow string, variables value.V
 func memory() string {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	out := fmt.Sprintf("heap of %d MiB", m.HeapAlloc>>20)
+	peak := "unknown"
 	status, err := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
-		if peak, ok := strings.CutPrefix(line, "VmHWM:"); ok && err == nil {
-			out += ", at most " + strings.TrimSpace(peak) + " resident"
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok && err == nil {
+			peak = strings.TrimSpace(rest)
 		}
 	}
-	return out
+	return fmt.Sprintf("heap of %d MiB, peak of resident memory %s", m.HeapAlloc>>20, peak)
 }
 
 func digest(v value.Value) string {
