@@ -31,6 +31,9 @@ type cached struct {
 	size  int // of the text
 }
 
+// weight is what a value counts for: its text, and its elements when they are in other texts.
+func (v *cached) weight() int { return v.size + 16*v.whole.Len() }
+
 func newCache(most int) *cache {
 	return &cache{most: most, order: list.New(), names: map[name]*list.Element{}, ids: map[identity]*list.Element{}}
 }
@@ -62,17 +65,18 @@ func (c *cache) hash(family string, id value.Identity) (string, int, bool) {
 func (c *cache) add(family, hash string, v value.Value, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, there := c.names[name{family, hash}]; there || size > c.most {
+	n := &cached{name{family, hash}, v, size}
+	if _, there := c.names[n.name]; there || n.weight() > c.most {
 		return
 	}
-	e := c.order.PushFront(&cached{name{family, hash}, v, size})
-	c.names[name{family, hash}], c.ids[identity{family, v.Identity()}] = e, e
-	for c.size += size; c.size > c.most; {
+	e := c.order.PushFront(n)
+	c.names[n.name], c.ids[identity{family, v.Identity()}] = e, e
+	for c.size += n.weight(); c.size > c.most; {
 		oldest := c.order.Back()
 		v := oldest.Value.(*cached)
 		c.order.Remove(oldest)
 		delete(c.names, v.name)
 		delete(c.ids, identity{v.family, v.whole.Identity()})
-		c.size -= v.size
+		c.size -= v.weight()
 	}
 }

@@ -27,6 +27,7 @@ type Folder struct {
 // fresh is a payload to be saved.
 type fresh struct {
 	Text
+	name  string
 	whole value.Value
 }
 
@@ -93,7 +94,13 @@ func (f *Folder) Fold(v value.Value) value.Value {
 	}
 	out, _ := each(v, func(e value.Value) (value.Value, error) { return f.Fold(e), nil }) // f does not fail
 	changed := out.Identity() != v.Identity()
-	if v.Has(Key) || (large || changed) && out.Exceeds(f.above) {
+	switch {
+	case v.Has(Key):
+		out = f.keep(v, out)
+	case !(large || changed) || !out.Exceeds(f.above):
+	case v.IsArray() && v.Len() > 1 && !v.Exceeds(f.p.MaxValue):
+		out = f.parts(v, out)
+	default:
 		out = f.keep(v, out)
 	}
 	if large && out.Identity() != v.Identity() {
@@ -110,11 +117,12 @@ func (f *Folder) recall(v value.Value) (value.Value, bool) {
 	}
 	out, ok := f.before[id]
 	if !ok {
-		var hash string
+		var name string
 		var size int
-		if hash, size, ok = f.p.cache.hash(f.family, id); ok {
+		if name, size, ok = f.p.cache.hash(f.family, id); ok {
+			hash, _ := split(name)
 			f.kept[hash] = true
-			out = refer(hash, size)
+			out = refer(name, size)
 		}
 	}
 	if ok {
@@ -125,16 +133,20 @@ func (f *Folder) recall(v value.Value) (value.Value, bool) {
 
 // keep makes a payload of a value that was folded within.
 func (f *Folder) keep(whole, folded value.Value) value.Value {
-	text := folded.AppendJSON(nil)
+	return f.put(func() value.Value { return whole }, folded.AppendJSON(nil), "")
+}
+
+// put makes a payload of a text; how tells what the text is to the value.
+func (f *Folder) put(whole func() value.Value, text []byte, how string) value.Value {
 	if len(text) > f.p.MaxValue && f.err == nil {
 		f.err = &LimitError{fmt.Sprintf("a value has %d bytes of JSON, a value may have %d", len(text), f.p.MaxValue)}
 	}
 	hash := hashOf(text)
 	if !f.kept[hash] {
 		f.kept[hash] = true
-		f.fresh = append(f.fresh, fresh{Text{hash, text}, whole})
+		f.fresh = append(f.fresh, fresh{Text{hash, text}, hash + how, whole()})
 	}
-	return refer(hash, len(text))
+	return refer(hash+how, len(text))
 }
 
 // Bytes tells about how much memory the values take that were folded in this turn, as the
@@ -169,7 +181,7 @@ func (f *Folder) Save(ctx context.Context, beyond bool) error {
 		return f.err
 	}
 	for _, n := range f.fresh {
-		f.p.cache.add(f.family, n.Hash, n.whole, len(n.JSON))
+		f.p.cache.add(f.family, n.name, n.whole, len(n.JSON))
 	}
 	f.fresh = nil
 	return nil

@@ -3,7 +3,8 @@
 // A value whose JSON is long is written as {"$payload":"<hash>","bytes":n}, and its text is
 // kept once, under the hash, for the family of jobs it belongs to: a root job with all its
 // descendants. Folding is putting references into a value, unfolding is undoing it. Large
-// values within a large one are folded first. Whoever computes with values sees whole ones.
+// values within a large one are folded first, and a long array is kept in parts. Whoever
+// computes with values sees whole ones.
 //
 // A value that itself has a member "$payload" is always folded, and the top of a payload's text
 // is never a reference. So a reference can neither be forged nor misread.
@@ -113,8 +114,8 @@ func (p *Payloads) Unfold(ctx context.Context, family string, v value.Value) (va
 	if text := v.Known(); text != "" && !strings.Contains(text, mark) {
 		return v, nil
 	}
-	if hash, ok := reference(v); ok {
-		return p.load(ctx, family, hash)
+	if name, ok := reference(v); ok {
+		return p.load(ctx, family, name)
 	}
 	return p.inner(ctx, family, v)
 }
@@ -159,10 +160,11 @@ func each(v value.Value, f func(value.Value) (value.Value, error)) (value.Value,
 	return m.Value(), nil
 }
 
-func (p *Payloads) load(ctx context.Context, family, hash string) (value.Value, error) {
-	if v, ok := p.cache.get(family, hash); ok {
+func (p *Payloads) load(ctx context.Context, family, name string) (value.Value, error) {
+	if v, ok := p.cache.get(family, name); ok {
 		return v, nil
 	}
+	hash, parts := split(name)
 	text, err := p.box.Get(ctx, family, hash)
 	if err != nil {
 		return value.Absent, fmt.Errorf("payload %s of job %s: %w", hash, family, err)
@@ -178,7 +180,10 @@ func (p *Payloads) load(ctx context.Context, family, hash string) (value.Value, 
 	if v, err = p.inner(ctx, family, v); err != nil {
 		return value.Absent, err
 	}
-	p.cache.add(family, hash, v, len(text))
+	if parts {
+		v = together(v)
+	}
+	p.cache.add(family, name, v, len(text))
 	return v, nil
 }
 
@@ -187,20 +192,31 @@ func hashOf(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func refer(hash string, size int) value.Value {
-	return value.Object(Key, value.String(hash), "bytes", value.Int(int64(size)))
+func refer(name string, size int) value.Value {
+	hash, parts := split(name)
+	out := value.Object(Key, value.String(hash), "bytes", value.Int(int64(size)))
+	if parts {
+		out = out.With("parts", value.True)
+	}
+	return out
 }
 
 // reference reads what refer wrote.
-func reference(v value.Value) (hash string, ok bool) {
-	if !v.IsObject() || v.Len() != 2 {
+func reference(v value.Value) (name string, ok bool) {
+	if !v.IsObject() {
 		return "", false
 	}
-	hash = v.Get(Key).Text()
-	if _, ok := v.Get("bytes").Int(); !ok {
+	hash := v.Get(Key).Text()
+	_, sized := v.Get("bytes").Int()
+	switch {
+	case !sized || !isHash(hash):
 		return "", false
+	case v.Len() == 2:
+		return hash, true
+	case v.Len() == 3 && v.Get("parts").Truth():
+		return hash + inParts, true
 	}
-	return hash, isHash(hash)
+	return "", false
 }
 
 func isHash(s string) bool {

@@ -188,3 +188,37 @@ func ExamplePayloads() {
 	// {"name":"core-1","config":{"$payload":"d5a5aec94944a25a977991592e93021677d344e2528d674db80e3582d21d730c","bytes":1002}} <nil>
 	// true <nil>
 }
+
+// An array that grows is written anew only at its end.
+func TestFold_growingArray(t *testing.T) {
+	t.Parallel()
+	s := memory(t, memstore.Options{})
+	p := payload.InStore(s, payload.Options{Above: 2000})
+	f := p.Folder("root")
+	list := value.Array()
+	for i := range 1000 {
+		list = list.Append(value.Object("i", value.Int(int64(i)), payload.Key, value.Array()))
+		f.Turn()
+		text := f.Append(nil, value.Object("list", list))
+		if err := f.Save(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		if i%100 != 99 {
+			continue
+		}
+		for _, reader := range []*payload.Payloads{p, payload.InStore(s, payload.Options{})} {
+			got, err := reader.Unfold(t.Context(), "root", value.MustParse(string(text)))
+			if err != nil || got.Get("list").String() != list.String() {
+				t.Fatalf("after %d elements %.200s came back, %v", i, got, err)
+			}
+		}
+	}
+	sum, err := s.Group(t.Context(), store.Payloads, store.Grouping{Measure: []store.Measure{{Of: store.Sum, Field: "bytes"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := len(f.Append(nil, list)) + 1000*130
+	if kept := sum[0].Measures[0].(float64); kept > float64(100*size) {
+		t.Errorf("%.0f bytes are kept of a list that grew to %d in 1000 steps", kept, size)
+	}
+}

@@ -119,6 +119,20 @@ func foldedJob(buf []byte, m *engine.Machine, job *engine.Job, expect int64, f *
 
 func historyID(job string, seq int64) string { return fmt.Sprintf("%s/%012d", job, seq) }
 
+// largeHistory is the same for a document of the history.
+const largeHistory = 1 << 20
+
+// foldedHistory stores the events of one turn with references for large values.
+func foldedHistory(buf []byte, job, token string, first int64, events []engine.Event, f *payload.Folder) store.Write {
+	for {
+		w := historyWrite(buf, job, token, first, events, f.Append)
+		if len(w.Body) <= largeHistory || !f.Tighten() {
+			return w
+		}
+		buf = w.Body[:0]
+	}
+}
+
 // historyWrite stores the events of one turn. Their numbers follow from first, without gaps;
 // two turns with the same number cannot both be stored.
 func historyWrite(buf []byte, job, token string, first int64, events []engine.Event, values engine.Values) store.Write {

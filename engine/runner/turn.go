@@ -325,7 +325,7 @@ func (t *turn) batch() store.Batch {
 		rand.Read(random[:])
 		t.token = hex.EncodeToString(random[:])
 		first := t.next.Seq - int64(len(t.events)) + 1
-		b = append(b, historyWrite(s.buffer(), t.id, t.token, first, t.events, f.Append))
+		b = append(b, foldedHistory(s.buffer(), t.id, t.token, first, t.events, f))
 	}
 	for _, id := range slices.Sorted(maps.Keys(t.runs)) {
 		b = append(b, taskWrite(s.buffer(), m, t.next, t.runs[id], f.Append))

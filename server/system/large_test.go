@@ -150,14 +150,14 @@ func complete(t *testing.T, s *system.System, workflow string, variables value.V
 func memory() string {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	out := fmt.Sprintf("heap of %d MiB", m.HeapAlloc>>20)
+	peak := "unknown"
 	status, err := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
-		if peak, ok := strings.CutPrefix(line, "VmHWM:"); ok && err == nil {
-			out += ", at most " + strings.TrimSpace(peak) + " resident"
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok && err == nil {
+			peak = strings.TrimSpace(rest)
 		}
 	}
-	return out
+	return fmt.Sprintf("heap of %d MiB, peak of resident memory %s", m.HeapAlloc>>20, peak)
 }
 
 func digest(v value.Value) string {
@@ -255,7 +255,7 @@ func TestSystem_manyChildren(t *testing.T) {
 // Ten thousand elements one after the other.
 func TestSystem_manyElements(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs 20,000 tasks")
+		t.Skip("runs 10,000 tasks")
 	}
 	c := draw().task("a", "forEach", `{"data_array":"$var.job.list"}`, `{"current_item":null}`).
 		task("b", "query", `{"pass_on_null":false,"query":"i","obj":"$var.a.current_item"}`, `{"return_data":"$var.job.last"}`).
@@ -264,6 +264,31 @@ func TestSystem_manyElements(t *testing.T) {
 	st := complete(t, s, "Loop", elements(10_000))
 	if last, _ := st.Job.Variables.Get("last").Int(); last != 9999 {
 		t.Errorf("the last element was %d", last)
+	}
+}
+
+// A list grows with each element of a loop. It is in every event, but not stored with each.
+func TestSystem_growingList(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs 3,000 tasks")
+	}
+	const n = 3000
+	c := draw().task("a", "forEach", `{"data_array":"$var.job.list"}`, `{"current_item":null}`).
+		task("b", "push", `{"job_variable":"seen","item_to_push":"$var.a.current_item"}`, `{"job_variable_value":null}`).
+		chain("a").link("a", "b", "loop")
+	s := launch(t, system.Config{Data: t.TempDir()}, func(*system.System) {}, c.document("Loop"))
+	st := complete(t, s, "Loop", elements(n).With("seen", value.Array()))
+	if want := elements(n).Get("list"); !value.Equal(st.Job.Variables.Get("seen"), want) {
+		t.Errorf("the list has %d elements, want %d", st.Job.Variables.Get("seen").Len(), want.Len())
+	}
+	kept, err := s.Store.Group(t.Context(), store.Payloads, store.Grouping{Measure: []store.Measure{{Of: store.Sum, Field: "bytes"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := len(st.Job.Variables.Get("seen").AppendJSON(nil))
+	t.Logf("%d pieces with %.0f bytes for a list that grew to %d", kept[0].Count, kept[0].Measures[0], size)
+	if most := n * size / 10; kept[0].Measures[0].(float64) > float64(most) {
+		t.Errorf("%.0f bytes are stored, want at most %d", kept[0].Measures[0], most)
 	}
 }
 
