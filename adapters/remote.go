@@ -243,7 +243,7 @@ func (s *payloadServer) serve(ctx context.Context, data []byte) {
 	v, err := value.ParseLast(data)
 	inbox := v.Get("inbox").Text()
 	if err != nil || !strings.HasPrefix(inbox, payloadInbox) {
-		s.log.Warn("request for a large value refused", "err", cmp.Or(err, errors.New("/inbox must begin with "+payloadInbox)))
+		s.log.Warn("request for a large value refused", "err", cmp.Or(err, fmt.Errorf("/inbox must begin with %q", payloadInbox)))
 		return
 	}
 	m := (&value.Members{}).Set("v", value.Int(Version)).Set("server", value.String(s.name)).Set("request", v.Get("request"))

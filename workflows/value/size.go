@@ -7,7 +7,7 @@ import "math"
 type Identity struct{ n *node }
 
 // Identity is v's own.
-func (v Value) Identity() Identity { return Identity{v.n} }
+func (v Value) Identity() Identity { return Identity(v) }
 
 // Known is the compact JSON text of an array or object that was parsed and is at hand without
 // any work, and "" otherwise.
