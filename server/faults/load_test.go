@@ -38,11 +38,11 @@ type load struct {
 	busy sync.WaitGroup
 }
 
-// newServerForLoad is a server that is not running yet, set up for a load: with real
-// workflows a mock answers for outside systems.
+// newServerForLoad is a server that is not running yet, set up for a load: in the long form
+// with real workflows, if there are any, for which a mock answers as outside systems would.
 func newServerForLoad(t *testing.T, args ...string) *server {
 	t.Helper()
-	if os.Getenv("HEDDLE_CORPUS") != "" {
+	if os.Getenv("HEDDLE_CORPUS") != "" && *longFlag {
 		file := filepath.Join(t.TempDir(), "mock.json")
 		if err := os.WriteFile(file, []byte(mockFile), 0o600); err != nil {
 			t.Fatal(err)

@@ -81,8 +81,11 @@ func (b *bench) Start(ctx context.Context, begin runner.Begin) (runner.State, er
 	if err != nil {
 		return runner.State{}, err
 	}
-	b.at = append(b.at, b.Now())
-	return runner.State{}, b.Store.Commit(ctx, store.Batch{w})[0]
+	err = b.Store.Commit(ctx, store.Batch{w})[0]
+	if err == nil {
+		b.at = append(b.at, b.Now())
+	}
+	return runner.State{}, err
 }
 
 func (b *bench) Act(context.Context, string, engine.Event) (runner.State, error) {
