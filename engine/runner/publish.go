@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/heddlehq/heddle/adapters"
@@ -254,7 +255,7 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		return m, true
 	case engine.Announce:
 		about := value.Object("_id", value.String(t.id), "name", value.String(job.Name), "status", value.String(string(job.Status.Shown())),
-			"description", value.String(job.Description), "groups", value.Strings(job.Groups...))
+			"description", value.String(strings.ToValidUTF8(job.Description[:min(len(job.Description), maxDescription)], "")), "groups", value.Strings(job.Groups...))
 		if len(job.Triggers) > 0 {
 			about = about.With("triggers", value.Strings(job.Triggers...))
 		}
@@ -266,6 +267,9 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 	}
 	return bus.Message{}, false
 }
+
+// maxDescription is how much of a job's description an announcement carries, in bytes.
+const maxDescription = 4 << 10
 
 // EngineSource is the source of the platform events that tell about jobs.
 const EngineSource = "@itential/app-workflow_engine"

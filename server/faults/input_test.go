@@ -24,7 +24,7 @@ func TestFT25_tooMuch(t *testing.T) {
 	}{
 		"a body of 65 MB":             {jobs + "/start", `{"workflow":"Child","options":{"variables":{"x":"` + strings.Repeat("x", 65<<20) + `"}}}`, []int{413}},
 		"a login of 1 MB":             {"/login", `{"username":"admin","password":"` + strings.Repeat("x", 1<<20) + `"}`, []int{413}},
-		"a variable of 20 MB":         {jobs + "/start", `{"workflow":"Child","options":{"variables":{"x":"` + strings.Repeat("x", 20<<20) + `"}}}`, []int{400, 413, 422}},
+		"a variable of 20 MB":         {jobs + "/start", `{"workflow":"Child","options":{"variables":{"x":"` + strings.Repeat("x", 20<<20) + `"}}}`, []int{200}}, // large values are stored by reference
 		"very many variables":         {jobs + "/start", `{"workflow":"Child","options":{"variables":{` + repeated(pick(100_000, 1_000_000), `"k%d":1`) + `}}}`, []int{200, 400, 413, 422}},
 		"a description of 2 MB":       {jobs + "/start", `{"workflow":"Child","options":{"description":"` + strings.Repeat("é", 1<<20) + `"}}`, []int{200, 400, 413, 422}},
 		"a workflow's name of 1 MB":   {jobs + "/start", `{"workflow":"` + strings.Repeat("x", 1<<20) + `","options":{}}`, []int{400, 404}},
