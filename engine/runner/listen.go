@@ -42,19 +42,15 @@ func (r *Runner) listen(ctx context.Context) error {
 			}
 			batch = append(batch, waiting(events)...)
 			r.deliver(ctx, batch)
-			if len(batch) >= rush {
-				time.Sleep(rushPause)
-			}
+			time.Sleep(gathering)
 		}
 	})
 	return g.Wait()
 }
 
-// When so many events come at once, the next ones have a moment to gather.
-const (
-	rush      = 8
-	rushPause = 10 * time.Millisecond
-)
+// gathering is how long events that follow others closely wait for more: to ask the store
+// about one costs as much as about many.
+const gathering = 10 * time.Millisecond
 
 // waiting takes what is in a channel now.
 func waiting(events chan value.Value) (out []value.Value) {
