@@ -58,7 +58,6 @@ func (t *turn) take(ctx context.Context) {
 			}
 		}
 		if t.try(ctx, good) != nil { // what went well a moment ago does not
-			good, poison = nil, map[*item]error{}
 			for _, it := range t.items {
 				poison[it] = crash
 			}

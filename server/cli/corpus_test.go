@@ -5,11 +5,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
 // corpusMock answers for outside systems in the form their applications do; every other
@@ -92,7 +92,7 @@ func tree(all map[string]value.Value, name string, above map[string]bool) (size 
 // end.
 func (p *liveServer) runToItsEnd(t *testing.T, w value.Value) (ran int64, status string) {
 	t.Helper()
-	variables := sample(w.Get("inputSchema"), 0)
+	variables := workflowtest.Sample(w.Get("inputSchema"))
 	answer, err := p.api.post(t.Context(), jobs+"/start", value.Object("workflow", w.Get("name"), "options", value.Object("variables", variables)))
 	if err != nil {
 		t.Fatalf("start with %s: %v", variables, err)
@@ -172,49 +172,4 @@ func onlyTimers(explain value.Value) bool {
 		}
 	}
 	return reasons.Len() > 0
-}
-
-// sample makes a value that fits a schema.
-func sample(schema value.Value, depth int) value.Value {
-	if schema.Get("format").Text() == "ipv4" {
-		return value.String("192.0.2.1")
-	}
-	if e := schema.Get("enum"); e.Len() > 0 {
-		return e.At(0)
-	}
-	if d := schema.Get("default"); !d.IsAbsent() {
-		return d
-	}
-	if e := schema.Get("examples"); e.Len() > 0 {
-		return e.At(0)
-	}
-	kind := schema.Get("type")
-	if kind.IsArray() {
-		if strings.Contains(kind.String(), "boolean") {
-			return value.False // most inputs without a type are switches
-		}
-		kind = kind.At(kind.Len() - 1)
-	}
-	switch kind.Text() {
-	case "object":
-		var m value.Members
-		for name, s := range schema.Get("properties").Members() {
-			if depth < 6 {
-				m.Set(name, sample(s, depth+1))
-			}
-		}
-		return m.Value()
-	case "array":
-		if items := schema.Get("items"); items.IsObject() && depth < 6 {
-			return value.Array(sample(items, depth+1))
-		}
-		return value.Array()
-	case "number", "integer":
-		return value.Int(1)
-	case "boolean":
-		return value.True
-	case "null":
-		return value.Null
-	}
-	return value.String("text")
 }

@@ -8,10 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
 // corpus are real workflows of some size.
@@ -48,7 +48,7 @@ func newCorpus(s *server) *corpus {
 // pick is a workflow with variables that fit its input schema.
 func (c *corpus) pick(n int) (string, value.Value) {
 	w := c.flows[n%len(c.flows)]
-	return w.Get("name").Text(), sample(w.Get("inputSchema"), 0)
+	return w.Get("name").Text(), workflowtest.Sample(w.Get("inputSchema"))
 }
 
 // giveUp cancels what only waits for a time that no test has, and children in error, whose
@@ -83,45 +83,4 @@ func waitsLong(reasons value.Value) bool {
 		}
 	}
 	return reasons.Len() > 0
-}
-
-// sample makes a value that fits a schema.
-func sample(schema value.Value, depth int) value.Value {
-	if schema.Get("format").Text() == "ipv4" {
-		return value.String("192.0.2.1")
-	}
-	for _, given := range []value.Value{schema.Get("enum").At(0), schema.Get("default"), schema.Get("examples").At(0)} {
-		if !given.IsAbsent() {
-			return given
-		}
-	}
-	kind := schema.Get("type")
-	if kind.IsArray() {
-		if strings.Contains(kind.String(), "boolean") {
-			return value.False // most inputs that may be anything are switches
-		}
-		kind = kind.At(kind.Len() - 1)
-	}
-	switch kind.Text() {
-	case "object":
-		var m value.Members
-		for name, s := range schema.Get("properties").Members() {
-			if depth < 6 {
-				m.Set(name, sample(s, depth+1))
-			}
-		}
-		return m.Value()
-	case "array":
-		if items := schema.Get("items"); items.IsObject() && depth < 6 {
-			return value.Array(sample(items, depth+1))
-		}
-		return value.Array()
-	case "number", "integer":
-		return value.Int(1)
-	case "boolean":
-		return value.True
-	case "null":
-		return value.Null
-	}
-	return value.String("text")
 }

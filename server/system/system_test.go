@@ -1,7 +1,6 @@
 package system_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -19,28 +18,7 @@ import (
 // boot opens a system in memory that runs until the test ends.
 func boot(t *testing.T, c system.Config, docs ...string) *system.System {
 	t.Helper()
-	s, err := system.Open(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range docs {
-		if _, err := s.Library.CreateWorkflow(t.Context(), value.MustParse(d), "test"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run: %v", err)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return launch(t, c, func(*system.System) {}, docs...)
 }
 
 // single is a workflow of one task.
