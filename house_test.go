@@ -21,10 +21,11 @@ const module = "github.com/heddlehq/heddle"
 var rooms = map[string][]string{
 	"":                         {"server/cli"},
 	"adapters/http":            {"adapters", "adapters/network", "adapters/rest", "workflows/value"},
+	"adapters/mail":            {"adapters", "adapters/network", "workflows/value"},
 	"adapters/network":         {"adapters", "engine", "engine/builtin"},
 	"adapters/openapi":         {"adapters", "adapters/network", "adapters/rest", "workflows", "workflows/value", "workflows/yaml"},
 	"adapters/rest":            {"adapters", "adapters/network", "workflows/value"},
-	"adapters/standard":        {"adapters", "adapters/http", "adapters/lab"},
+	"adapters/standard":        {"adapters", "adapters/git", "adapters/http", "adapters/kafka", "adapters/lab", "adapters/mail", "adapters/mongo", "adapters/nats", "adapters/sql", "adapters/webhook"},
 	"adapters":                 {"schemas", "engine", "engine/bus", "engine/payload", "workflows", "workflows/value"},
 	"engine":                   {"workflows", "workflows/value"},
 	"engine/builtin":           {"engine", "schemas", "workflows", "workflows/expression", "workflows/jsonquery", "workflows/transformation", "workflows/value"},
