@@ -6,6 +6,7 @@ import (
 	"github.com/heddlehq/heddle/adapters/http"
 	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/adapters/mail"
+	"github.com/heddlehq/heddle/adapters/sql"
 )
 
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
@@ -14,5 +15,6 @@ func Kinds() []*adapters.Kind {
 		mail.Kind(),
 		http.Kind(),
 		lab.Kind(),
+		sql.Kind(),
 	}
 }
