@@ -6,12 +6,14 @@ import (
 	"github.com/heddlehq/heddle/adapters/http"
 	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/adapters/mail"
+	"github.com/heddlehq/heddle/adapters/mongo"
 	"github.com/heddlehq/heddle/adapters/sql"
 )
 
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
 func Kinds() []*adapters.Kind {
 	return []*adapters.Kind{
+		mongo.Kind(),
 		mail.Kind(),
 		http.Kind(),
 		lab.Kind(),
