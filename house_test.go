@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"adapters/rest":            {"adapters", "adapters/network", "workflows/value"},
 	"adapters/sql":             {"adapters", "adapters/network", "engine", "workflows/value"},
 	"adapters/standard":        {"adapters", "adapters/git", "adapters/http", "adapters/kafka", "adapters/lab", "adapters/mail", "adapters/mongo", "adapters/nats", "adapters/sql", "adapters/webhook"},
+	"adapters/webhook":         {"adapters", "adapters/network", "adapters/rest", "workflows/value"},
 	"adapters":                 {"schemas", "engine", "engine/bus", "engine/payload", "workflows", "workflows/value"},
 	"engine":                   {"workflows", "workflows/value"},
 	"engine/builtin":           {"engine", "schemas", "workflows", "workflows/expression", "workflows/jsonquery", "workflows/transformation", "workflows/value"},

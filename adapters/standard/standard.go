@@ -8,6 +8,7 @@ import (
 	"github.com/heddlehq/heddle/adapters/mail"
 	"github.com/heddlehq/heddle/adapters/mongo"
 	"github.com/heddlehq/heddle/adapters/sql"
+	"github.com/heddlehq/heddle/adapters/webhook"
 )
 
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
@@ -18,5 +19,6 @@ func Kinds() []*adapters.Kind {
 		http.Kind(),
 		lab.Kind(),
 		sql.Kind(),
+		webhook.Kind(),
 	}
 }
