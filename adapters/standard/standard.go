@@ -3,6 +3,7 @@ package standard
 
 import (
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/cli"
 	"github.com/heddlehq/heddle/adapters/http"
 	"github.com/heddlehq/heddle/adapters/lab"
 )
@@ -10,6 +11,8 @@ import (
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
 func Kinds() []*adapters.Kind {
 	return []*adapters.Kind{
+		cli.Gateway(),
+		cli.Kind(),
 		http.Kind(),
 		lab.Kind(),
 	}
