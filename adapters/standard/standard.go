@@ -6,6 +6,7 @@ import (
 	"github.com/heddlehq/heddle/adapters/cli"
 	"github.com/heddlehq/heddle/adapters/http"
 	"github.com/heddlehq/heddle/adapters/lab"
+	"github.com/heddlehq/heddle/adapters/netconf"
 )
 
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
@@ -15,5 +16,6 @@ func Kinds() []*adapters.Kind {
 		cli.Kind(),
 		http.Kind(),
 		lab.Kind(),
+		netconf.Kind(),
 	}
 }
