@@ -3,16 +3,21 @@ package standard
 
 import (
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/cli"
 	"github.com/heddlehq/heddle/adapters/http"
 	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/adapters/mail"
+	"github.com/heddlehq/heddle/adapters/netconf"
 )
 
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
 func Kinds() []*adapters.Kind {
 	return []*adapters.Kind{
-		mail.Kind(),
+		cli.Gateway(),
+		cli.Kind(),
 		http.Kind(),
 		lab.Kind(),
+		mail.Kind(),
+		netconf.Kind(),
 	}
 }
