@@ -60,6 +60,7 @@ type sim struct {
 	now     time.Time
 	store   *memstore.Store
 	bus     *membus.Bus
+	wire    bus.Bus // through which servers reach the bus; the bus itself unless set
 	servers []*server
 	faulty  bool
 	above   int // how long values are at most that are not folded
@@ -253,9 +254,13 @@ func (s *sim) save(lib *library.Library, name string, o workflowtest.Options) {
 func (s *sim) boot() *server {
 	limits := engine.DefaultLimits
 	limits.Reverts = 25 // generated workflows may jump back for ever
+	wire := s.wire
+	if wire == nil {
+		wire = s.bus
+	}
 	r := New(Options{
 		Library:  library.New(library.Options{Store: s.store, Catalog: builtin.Catalog(), Now: s.clock, Limits: limits}),
-		Payloads: payload.InStore(s.store, payload.Options{Above: s.above}), Store: s.store, Bus: s.bus, Log: slog.New(slog.DiscardHandler), Now: s.clock,
+		Payloads: payload.InStore(s.store, payload.Options{Above: s.above}), Store: s.store, Bus: wire, Log: slog.New(slog.DiscardHandler), Now: s.clock,
 		Shards: 1, Batch: 1024, Cached: 4, Shared: true,
 	})
 	srv := &server{r: r}
@@ -268,6 +273,12 @@ func (s *sim) boot() *server {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	defer func() {
+		if p := recover(); p != nil { // it died while it started
+			srv.detach()
+			panic(p)
+		}
+	}()
 	for r.sign(context.Background()) != nil {
 	}
 	s.sweep(srv)
