@@ -62,11 +62,14 @@ type sim struct {
 	bus     *membus.Bus
 	wire    bus.Bus // through which servers reach the bus; the bus itself unless set
 	servers []*server
+	chaos   func(membus.Attempt) membus.Fault // what the bus does wrong in place of the usual
 	faulty  bool
-	above   int // how long values are at most that are not folded
+	calm    bool // no server crashes and the bus is not wiped
+	above   int  // how long values are at most that are not folded
 	started []string
 	held    []func()        // answers of workers that are still on their way
 	drawn   int             // faults considered so far
+	patient int             // seconds without anything happening after which nothing is expected any more; 12 unless set
 	ends    map[string]bool // jobs whose end was announced
 }
 
@@ -201,6 +204,13 @@ func (s *sim) build() {
 		Now: s.clock, Manual: true, Pick: s.rng.IntN,
 		Fault: func(a membus.Attempt) membus.Fault {
 			var f membus.Fault
+			if s.chaos != nil {
+				f = s.chaos(a)
+				if a.Stage == membus.Publishing && a.Stream == bus.Feed && !f.Drop {
+					s.heard(a.Message)
+				}
+				return f
+			}
 			if a.Stage == membus.Publishing {
 				// What the bus took it keeps, unless it loses everything (Wipe).
 				f.Drop = s.chance(20)
@@ -293,7 +303,10 @@ func (s *sim) sweep(srv *server) {
 		srv.epoch = epoch
 	}
 	_ = srv.r.ringDue(ctx) // the next beat tries again
-	_ = srv.r.beat(ctx)    // likewise
+	if srv.r.search.now() {
+		_ = srv.r.searchLost(ctx) // likewise
+	}
+	_ = srv.r.beat(ctx) // likewise
 	srv.r.shards[0].flush(ctx)
 	s.collect(srv)
 }
@@ -377,6 +390,7 @@ func (s *sim) step() {
 		s.people(srv)
 	case n < 96:
 		s.operate(srv)
+	case s.calm:
 	case n < 99:
 		s.crash(i)
 	default:
@@ -527,7 +541,7 @@ func (s *sim) advance() bool {
 func (s *sim) finish() {
 	ctx := context.Background()
 	idle := 0
-	for n := 0; idle < 12; n++ {
+	for n := 0; idle < max(s.patient, 12); n++ {
 		if n > 60_000 {
 			s.t.Fatalf("seed %d: no end in sight:\n%s", s.seed, s.describe())
 		}
