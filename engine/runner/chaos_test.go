@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/store"
@@ -92,4 +93,78 @@ func (s *sim) stored(collection string) map[string]string {
 		out[d.ID] = string(d.Body)
 	}
 	return out
+}
+
+// TestFT20_wrongClocks sets the clocks of two servers an hour or a day forward or back, five minutes
+// apart, or stops them, again and again while jobs run and servers crash. Every job ends, and each
+// timer has counted once.
+func TestFT20_wrongClocks(t *testing.T) {
+	seeds := uint64(60)
+	if testing.Short() {
+		seeds = 15
+	}
+	for seed := uint64(1); seed <= seeds && !t.Failed(); seed++ {
+		s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 20)), now: time.Date(2026, 3, 29, 0, 30, 0, 0, time.UTC), faulty: true}
+		s.build()
+		for n := range 400 {
+			if n%10 == 0 {
+				s.set(s.rng.IntN(2))
+			}
+			s.step()
+		}
+		s.clocks, s.faulty = [2]clock{}, false
+		s.finish()
+		s.check()
+		s.timersOnce()
+		Examine(t, s.store, s.servers[0].r.Library)
+	}
+}
+
+// set sets a server's clock wrong, or right.
+func (s *sim) set(i int) {
+	switch off := []time.Duration{0, time.Hour, -time.Hour, 24 * time.Hour, -24 * time.Hour, 5 * time.Minute}; s.rng.IntN(7) {
+	case 6:
+		s.clocks[i].frozen = s.clocks[i].shows(s.now)
+	default:
+		s.clocks[i] = clock{off: off[s.rng.IntN(len(off))]}
+	}
+}
+
+// timersOnce checks in the histories that no event rang a timer that had rung before: each
+// TimersDue made something happen, and none was due twice for the same iteration.
+func (s *sim) timersOnce() {
+	ctx := context.Background()
+	for _, st := range s.jobs(ctx) {
+		page, err := s.store.Find(ctx, store.History, store.Query{Where: store.Where("job", store.Eq, st.Job.ID), Sort: []store.Order{{Field: "seq"}}})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		var job *engine.Job
+		rung := map[engine.Timer]bool{}
+		for _, d := range page.Docs {
+			v, err := s.servers[0].r.WholeHistory(ctx, st.Job, d.Body)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			for _, e := range v.Get("events").Elements() {
+				ev := engine.DecodeEvent(e)
+				next, _, err := st.Machine.Step(job, ev)
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				if ev.Type == engine.TimersDue {
+					for _, timer := range job.Timers {
+						if slices.Contains(next.Timers, timer) {
+							continue
+						}
+						if timer.Due = 0; rung[timer] {
+							s.t.Errorf("seed %d: job %s: timer %+v rang twice", s.seed, st.Job.ID, timer)
+						}
+						rung[timer] = true
+					}
+				}
+				job = next
+			}
+		}
+	}
 }

@@ -137,7 +137,7 @@ func perform(t *testing.T, strike func(*play) func(point string), at ...int) (fa
 func (p *play) enter() {
 	p.lead = nil
 	for p.lead == nil {
-		p.alive(func() { p.lead = p.boot() })
+		p.alive(func() { p.lead = p.boot(0) })
 	}
 	p.servers = []*server{p.lead}
 }

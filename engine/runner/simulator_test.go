@@ -62,6 +62,7 @@ type sim struct {
 	bus     *membus.Bus
 	wire    bus.Bus // through which servers reach the bus; the bus itself unless set
 	servers []*server
+	clocks  [2]clock                          // of the servers
 	chaos   func(membus.Attempt) membus.Fault // what the bus does wrong in place of the usual
 	faulty  bool
 	calm    bool // no server crashes and the bus is not wiped
@@ -151,6 +152,19 @@ func TestSimulator_day(t *testing.T) {
 	t.Logf("%d jobs started in %s, %d faults considered", len(s.started), s.now.Sub(begin), s.drawn)
 }
 
+// clock is a server's, which may be wrong.
+type clock struct {
+	off    time.Duration
+	frozen time.Time
+}
+
+func (c clock) shows(now time.Time) time.Time {
+	if !c.frozen.IsZero() {
+		return c.frozen
+	}
+	return now.Add(c.off)
+}
+
 func (s *sim) clock() time.Time { return s.now }
 
 func (s *sim) chance(n int) bool {
@@ -237,7 +251,7 @@ func (s *sim) build() {
 	if _, err := s.bus.Attach(bus.Consumer{Stream: bus.Tasks, Name: "workers", AckWait: 20 * time.Second}, s.work); err != nil {
 		s.t.Fatal(err)
 	}
-	s.servers = []*server{s.boot(), s.boot()}
+	s.servers = []*server{s.boot(0), s.boot(1)}
 	s.faulty = false
 	lib := s.servers[0].r.Library
 	children := []string{}
@@ -261,7 +275,8 @@ func (s *sim) save(lib *library.Library, name string, o workflowtest.Options) {
 	}
 }
 
-func (s *sim) boot() *server {
+func (s *sim) boot(i int) *server {
+	clock := func() time.Time { return s.clocks[i].shows(s.now) }
 	limits := engine.DefaultLimits
 	limits.Reverts = 25 // generated workflows may jump back for ever
 	wire := s.wire
@@ -269,8 +284,8 @@ func (s *sim) boot() *server {
 		wire = s.bus
 	}
 	r := New(Options{
-		Library:  library.New(library.Options{Store: s.store, Catalog: builtin.Catalog(), Now: s.clock, Limits: limits}),
-		Payloads: payload.InStore(s.store, payload.Options{Above: s.above}), Store: s.store, Bus: wire, Log: slog.New(slog.DiscardHandler), Now: s.clock,
+		Library:  library.New(library.Options{Store: s.store, Catalog: builtin.Catalog(), Now: clock, Limits: limits}),
+		Payloads: payload.InStore(s.store, payload.Options{Above: s.above}), Store: s.store, Bus: wire, Log: slog.New(slog.DiscardHandler), Now: clock,
 		Shards: 1, Batch: 1024, Cached: 4, Shared: true,
 	})
 	srv := &server{r: r}
@@ -428,7 +443,7 @@ func (s *sim) send(srv *server) {
 // crash loses everything a server had in memory.
 func (s *sim) crash(i int) {
 	s.servers[i].detach()
-	s.servers[i] = s.boot()
+	s.servers[i] = s.boot(i)
 }
 
 // work answers an order: at once, later, twice, or never.
@@ -517,7 +532,8 @@ func (s *sim) advance() bool {
 	for _, srv := range s.servers {
 		srv.r.timers.mu.Lock()
 		if q := srv.r.timers.queue; len(q) > 0 {
-			if due := time.UnixMilli(q[0].due); !ok || due.Before(next) {
+			// What its clock shows as due is so much away.
+			if due := s.now.Add(time.UnixMilli(q[0].due).Sub(srv.r.Now())); !ok || due.Before(next) {
 				next, ok = due, true
 			}
 		}
@@ -528,7 +544,7 @@ func (s *sim) advance() bool {
 	}
 	s.now = s.now.Add(time.Duration(s.rng.IntN(20)) * time.Millisecond)
 	for _, srv := range s.servers {
-		ready, _ := srv.r.timers.due(s.now.UnixMilli())
+		ready, _ := srv.r.timers.due(srv.r.Now().UnixMilli())
 		for _, d := range ready {
 			srv.r.ring(context.Background(), d)
 		}
