@@ -78,6 +78,9 @@ func taskState(t *engine.TaskState) string {
 	if t.Approved != "" {
 		out += " approved by " + t.Approved
 	}
+	if !t.Changes.IsAbsent() {
+		out += " changes " + t.Changes.String()
+	}
 	if l := t.Loop; l != nil && t.Status.Active() && l.Total != 1 {
 		out += fmt.Sprintf(" %d+%d/%d", l.Done, l.Next-l.Done, l.Total)
 	}
@@ -107,6 +110,15 @@ func (p *player) effect(e engine.Effect) {
 		}
 		if e.Mode != "" {
 			fmt.Fprintf(&p.out, " mode %s", e.Mode)
+		}
+		if !e.Guard.IsAbsent() {
+			fmt.Fprintf(&p.out, " guard %s", e.Guard)
+		}
+		if e.Accept > 0 {
+			fmt.Fprintf(&p.out, " accept %d", e.Accept)
+		}
+		if !e.Changes.IsAbsent() {
+			fmt.Fprintf(&p.out, " changes %s", e.Changes)
 		}
 		if e.Deadline != 0 {
 			fmt.Fprintf(&p.out, " until +%d", e.Deadline-p.now)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"time"
 
 	"github.com/heddlehq/heddle/engine"
@@ -40,6 +41,9 @@ func jobDoc(st runner.State, q *query) value.Value {
 	}
 	if j.HeldAt > 0 {
 		m.Set("held", value.Object("since", value.Int(j.HeldAt), "reason", value.String(j.HeldBy)))
+	}
+	if i := slices.IndexFunc(j.Tasks, func(t *engine.TaskState) bool { return t.Status == engine.TaskBlocked }); i >= 0 {
+		m.Set("blockedReason", value.String(blockedReason(j.Tasks[i])))
 	}
 	if p := j.Parent; p != nil {
 		element := value.Null
@@ -135,7 +139,11 @@ func taskState(st runner.State, t *workflows.Task, s *engine.TaskState, definiti
 		m.Set("retrySettings", definition.Get("retrySettings").With("count", value.Int(int64(s.Retries))).With("finishedRetrying", value.Bool(s.Exhausted)))
 	}
 	if s.Status == engine.TaskBlocked {
-		m.Set("blocked", value.Object("reason", orNull(s.Error), "approvedBy", account(s.Approved)))
+		m.Set("blocked", value.Object("reason", orNull(s.Error), "blockedReason", value.String(blockedReason(s)),
+			"approved", value.Bool(s.Approved != ""), "approvedBy", account(s.Approved), "because", account(s.Because), "repair", account(s.Mode)))
+	}
+	if summary := engine.ChangeSummary(s.Changes); summary.Len() > 0 {
+		m.Set("changes", summary)
 	}
 	if l := s.Loop; l != nil {
 		m.Set("loop", value.Object("atLeastOneComplete", value.Bool(l.Any), "finishedCount", value.Int(int64(l.Done)), "outgoing", value.Array()))
@@ -148,6 +156,17 @@ func taskState(st runner.State, t *workflows.Task, s *engine.TaskState, definiti
 		m.Set("childJobs", value.Array(kids...))
 	}
 	return m.Value()
+}
+
+// blockedReason is the word for what blocked a task.
+func blockedReason(s *engine.TaskState) string {
+	if r := s.Error.Get("blockedReason"); r.IsString() {
+		return r.Text()
+	}
+	if s.Exhausted {
+		return "retries"
+	}
+	return "worker"
 }
 
 func finishState(s *engine.TaskState) workflows.FinishState {

@@ -7,6 +7,7 @@ import (
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -61,8 +62,31 @@ func (c *call) start(name string, options value.Value) (runner.State, error) {
 			}
 		}
 	}
+	if b.Start.Force, err = force(options); err != nil {
+		return runner.State{}, err
+	}
+	if b.Start.Force > 0 && !c.who.May(auth.ApproveJobs) {
+		return runner.State{}, refuse(denied, "%s may start jobs, but not go beyond their guards", c.who.Username)
+	}
 	b.Workflow = name
 	return c.begin(b)
+}
+
+// force reads how far the start waives the guards of the job's tasks: 0 not at all, 1 as far as
+// needed, N more for at most N changes of each.
+func force(options value.Value) (int64, error) {
+	v := options.Get("force")
+	if v.IsNothing() || v.IsBool() {
+		if v.Truth() {
+			return 1, nil
+		}
+		return 0, nil
+	}
+	n, ok := v.Int()
+	if !ok || n < 0 {
+		return 0, badAt("/options/force", "type", "\"force\" must be a whole number: 0 for no, 1 for any changes, N for at most N changes.")
+	}
+	return n, nil
 }
 
 // begin starts a job on behalf of the caller, who must reach its workflow. The job is for

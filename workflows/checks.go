@@ -26,6 +26,7 @@ var checks = []Check{
 	{"decorator-target", Warning, "a decorator points at nothing"},
 	{"description", Warning, "a task has no description, which Itential Platform demands"},
 	{"enum", Error, "a value is not one of a closed set"},
+	{"guard", Error, "a guard's limits are malformed, or the method never asks a guard"},
 	{"join-never", Warning, "no transition into a task can ever be chosen"},
 	{"literal-enum", Warning, "a literal is not one of the values the parameter knows"},
 	{"literal-type", Warning, "a literal is not of the parameter's type"},

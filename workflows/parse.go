@@ -175,6 +175,7 @@ func (r *reader) task(id string, v value.Value) Task {
 	t.Actor = r.text(v, at, "actor", false)
 	t.View = r.text(v, at, "view", false)
 	t.ContinueOnErr = r.kind(v, at, "continueOnError", value.KindBool).Truth()
+	t.Guard = r.limits(v.Get("guard"), at+"/guard")
 	vars := r.kind(v, at, "variables", value.KindObject)
 	if vars.IsAbsent() {
 		if v.Get("variables").IsNothing() {

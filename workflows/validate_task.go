@@ -75,6 +75,9 @@ func (v *validator) entry(t *Task, m *Method, at string) {
 	if t.ContinueOnErr && !m.CanWarn {
 		v.add("continue-on-error", at+"/continueOnError", "%s cannot go on after an error: its method does not allow \"continueOnError\".", t.Name)
 	}
+	if t.Guard.Limits != nil && !m.Guarded {
+		v.add("guard", at+"/guard", "%s makes out no change set before it writes, so a guard would never be asked.", t.Name)
+	}
 }
 
 func (v *validator) adapter(t *Task, at string) {

@@ -58,6 +58,7 @@ type Task struct {
 	Timeouts      Timeouts
 	Children      Children
 	ContinueOnErr bool // an error only adds a warning and counts as success
+	Guard         Guard
 }
 
 // TaskType tells who does a task's work.
