@@ -79,6 +79,7 @@ func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
 	w.OptTrue("handled", j.Handled)
 	w.OptInt("reverts", int64(j.Reverts))
 	w.OptInt("force", j.Force)
+	w.OptTexts("only", j.Only)
 	if len(j.Counters) > 0 {
 		w.Open("counters", '{')
 		for _, c := range j.Counters {
@@ -137,6 +138,7 @@ func (w *writer) task(t *TaskState) {
 	w.OptInt("iteration", int64(t.Iteration))
 	w.OptInt("retries", int64(t.Retries))
 	w.OptTrue("exhausted", t.Exhausted)
+	w.OptText("skipped", t.Skipped)
 	w.OptText("mode", t.Mode)
 	w.OptText("approved", t.Approved)
 	w.OptText("because", t.Because)
@@ -286,6 +288,7 @@ func AppendEventFolded(dst []byte, e *Event, values Values) []byte {
 		w.OptTexts("ancestors", s.Ancestors)
 		w.OptTexts("triggers", s.Triggers)
 		w.OptInt("force", s.Force)
+		w.OptTexts("only", s.Only)
 		w.parent("parent", s.Parent)
 		w.Close('}')
 	}
@@ -343,7 +346,7 @@ func (m *Machine) Outline(v value.Value) (*Job, error) {
 		Ancestors: texts(v, "ancestors"), Triggers: texts(v, "triggers"), Parent: parent(v.Get("parent")), Initiator: v.Get("initiator").Text(), User: v.Get("user").Text(),
 		StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"), UpdatedAt: number(v, "updatedAt"),
 		HeldAt: number(v, "heldAt"), HeldBy: v.Get("heldBy").Text(), Breached: v.Get("breached").Truth(),
-		Handling: v.Get("handling").Truth(), Handled: v.Get("handled").Truth(), Reverts: int(number(v, "reverts")), Force: number(v, "force"),
+		Handling: v.Get("handling").Truth(), Handled: v.Get("handled").Truth(), Reverts: int(number(v, "reverts")), Force: number(v, "force"), Only: texts(v, "only"),
 		Tasks: make([]*TaskState, len(m.places)),
 	}
 	counters := v.Get("counters")
@@ -428,7 +431,7 @@ func (l *Loop) sound(running bool) bool {
 func taskState(v value.Value) *TaskState {
 	t := &TaskState{
 		Status: TaskStatus(v.Get("status").Text()), Never: v.Get("never").Truth(), Skip: v.Get("skip").Truth(),
-		Iteration: int(number(v, "iteration")), Retries: int(number(v, "retries")), Exhausted: v.Get("exhausted").Truth(),
+		Iteration: int(number(v, "iteration")), Retries: int(number(v, "retries")), Exhausted: v.Get("exhausted").Truth(), Skipped: v.Get("skipped").Text(),
 		Mode: v.Get("mode").Text(), Approved: v.Get("approved").Text(), Because: v.Get("because").Text(),
 		Incoming: v.Get("incoming"), Outgoing: v.Get("outgoing"), Error: v.Get("error"), Changes: v.Get("changes"),
 		FirstAt: number(v, "firstAt"), StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"),
@@ -495,7 +498,7 @@ func DecodeEvent(v value.Value) Event {
 		e.Start = &Start{
 			ID: s.Get("_id").Text(), Description: s.Get("description").Text(), Type: s.Get("type").Text(), Variables: s.Get("variables"),
 			Groups: texts(s, "groups"), Initiator: s.Get("initiator").Text(), User: s.Get("user").Text(), Ancestors: texts(s, "ancestors"),
-			Triggers: texts(s, "triggers"), Force: number(s, "force"),
+			Triggers: texts(s, "triggers"), Force: number(s, "force"), Only: texts(s, "only"),
 			Parent: parent(s.Get("parent")),
 		}
 	}

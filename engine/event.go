@@ -72,6 +72,7 @@ type Start struct {
 	Ancestors   []string
 	Triggers    []string // ids of the triggers that led to it, first one first
 	Force       int64    // how far its guards are waived, see Job.Force
+	Only        []string // ids of the tasks to run; nil for all
 	Parent      *Parent
 }
 

@@ -97,13 +97,14 @@ type Job struct {
 	StartedAt   int64
 	EndedAt     int64 // 0 until final
 	UpdatedAt   int64
-	HeldAt      int64  // since when it is paused or blocked
-	HeldBy      string // who or what holds it
-	Breached    bool   // the SLA was missed
-	Handling    bool   // the error handler's child runs
-	Handled     bool   // the error handler was used
-	Reverts     int    // jumps back so far
-	Force       int64  // 0 = guards count; 1 = they do not; N > 1 = they do not for at most N changes
+	HeldAt      int64    // since when it is paused or blocked
+	HeldBy      string   // who or what holds it
+	Breached    bool     // the SLA was missed
+	Handling    bool     // the error handler's child runs
+	Handled     bool     // the error handler was used
+	Reverts     int      // jumps back so far
+	Force       int64    // 0 = guards count; 1 = they do not; N > 1 = they do not for at most N changes
+	Only        []string // tasks it was started for; nil for all
 	Counters    []Count
 	Timers      []Timer // ordered by due time
 	Held        []int   // tasks that finished while the job was held, not followed yet
@@ -128,6 +129,7 @@ type TaskState struct {
 	Iteration  int  // iterations so far; the latest is current
 	Retries    int  // automatic retries since the task was last started afresh
 	Exhausted  bool
+	Skipped    string // why it was passed over, see SkippedRange
 	Mode       string // how to run the next attempt: "", ModeValidate or ModeForce
 	Approved   string // who approved what blocked it
 	Because    string // why, in that person's words

@@ -121,6 +121,8 @@ func (p *player) play(line string) {
 			ev.Outcome = p.outcome("block", "threshold: too many changes")
 		}
 		ev.Outcome.Changes = p.json(arg)
+	case "start-only":
+		ev = engine.Event{Type: engine.JobStarted, At: p.now, Start: &engine.Start{ID: "job", Initiator: "ann", User: "u1", Only: strings.Fields(rest)}}
 	case "start-force":
 		force, _ := strconv.ParseInt(rest, 10, 64)
 		ev = engine.Event{Type: engine.JobStarted, At: p.now, Start: &engine.Start{ID: "job", Initiator: "ann", User: "u1", Force: force}}

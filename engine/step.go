@@ -64,7 +64,7 @@ func (m *Machine) newJob(ev Event) *Job {
 		ID: st.ID, Revision: m.revision, Name: m.workflow.Name, Type: st.Type, Description: st.Description,
 		Groups: st.Groups, Ancestors: append(slices.Clone(st.Ancestors), st.ID), Triggers: st.Triggers, Parent: st.Parent,
 		Initiator: st.Initiator, User: st.User, StartedAt: ev.At, UpdatedAt: ev.At,
-		Variables: st.Variables, Force: st.Force,
+		Variables: st.Variables, Force: st.Force, Only: st.Only,
 		Tasks: make([]*TaskState, len(m.places)),
 	}
 	if !job.Variables.IsObject() {

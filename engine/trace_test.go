@@ -60,6 +60,9 @@ func taskState(t *engine.TaskState) string {
 	case t.Status == engine.TaskIdle:
 		out = "idle"
 	}
+	if t.Skipped != "" {
+		out += " " + t.Skipped
+	}
 	if t.Iteration > 1 {
 		out += fmt.Sprintf(" #%d", t.Iteration)
 	}
@@ -102,6 +105,9 @@ func (p *player) effect(e engine.Effect) {
 	switch e.Type {
 	case engine.RunTask:
 		fmt.Fprintf(&p.out, "  -> run %s#%d %s.%s %s", e.Task, e.Iteration, e.App, e.Method, e.Incoming)
+		if e.Pool != "" {
+			fmt.Fprintf(&p.out, " in %s", e.Pool)
+		}
 		if e.Attempt > 1 {
 			fmt.Fprintf(&p.out, " attempt %d", e.Attempt)
 		}

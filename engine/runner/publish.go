@@ -217,6 +217,8 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		pool := adapters.DefaultPool
 		if task, ok := builtin.Lookup(e.App, e.Method); ok && task.Outside {
 			pool = adapters.EnginePool
+		} else if e.Pool != "" {
+			pool = e.Pool
 		}
 		large, folded := t.folded[e.Key]
 		if !folded {
