@@ -39,6 +39,9 @@ func jobDoc(st runner.State, q *query) value.Value {
 	if j.Status == engine.Canceling {
 		m.Set("finishing", value.True)
 	}
+	if j.Force > 0 {
+		m.Set("force", value.Int(j.Force))
+	}
 	if j.HeldAt > 0 {
 		m.Set("held", value.Object("since", value.Int(j.HeldAt), "reason", value.String(j.HeldBy)))
 	}
@@ -114,6 +117,9 @@ func taskState(st runner.State, t *workflows.Task, s *engine.TaskState, definiti
 		m.Set(k, v)
 	}
 	m.Set("taskId", value.String(t.ID)).Set("status", value.String(runner.TaskWireStatus(s.Status)))
+	if s.Skipped != "" {
+		m.Set("status", value.String("skipped")).Set("skipReason", value.String(s.Skipped))
+	}
 	if f := finishState(s); f != "" {
 		m.Set("finish_state", value.String(string(f)))
 	}
@@ -132,6 +138,9 @@ func taskState(st runner.State, t *workflows.Task, s *engine.TaskState, definiti
 		m.Set("end_time", value.Int(s.EndedAt))
 	}
 	m.Set("metrics", taskMetrics(st, s))
+	if j := st.Job; s.Status == engine.TaskRunning && s.Worker == "" && t.Pool != "" && !j.Status.Final() {
+		m.Set("waitingFor", value.String("worker agent:"+t.Pool))
+	}
 	if s.Never {
 		m.Set("never", value.True)
 	}

@@ -168,6 +168,9 @@ var operationsRoutes = []route{
 	{patch, "/jobs/:id/variables", "updateJobVariables", auth.RepairJobs, patchVariables},
 	{post, "/jobs/:id/watch", "watchJob", auth.ReadJobs, watch(true)},
 
+	// what a job will do
+	{get, "/workflows/:name/steps", "getSteps", auth.ReadDocuments, listSteps},
+
 	// task runs
 	{get, "/tasks", "getTasks", auth.ReadJobs, listTasks},
 	{get, "/tasks/:id", "getTask", auth.ReadJobs, getTask},
