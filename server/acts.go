@@ -102,6 +102,7 @@ func (c *call) each(ids []string, done, verb string, ev engine.Event) (value.Val
 	var data value.Members
 	succeeded := 0
 	for i, id := range ids {
+		c.deed.each = append(c.deed.each, target{"job", id, errs[i]})
 		if err := errs[i]; err != nil {
 			data.Set(id, value.Object("success", value.False, "message", value.String(decide(err).text)))
 			continue

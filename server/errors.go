@@ -190,6 +190,8 @@ func decideStore(err error, a *answer) bool {
 			pointer = e.Field
 		}
 		a.problems = []problem{{"/query/" + value.EscapePointer(pointer), "filter", err.Error()}}
+	case errors.Is(err, errBooksClosed):
+		a.status, a.wait = http.StatusServiceUnavailable, 5*time.Second
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrClosed):
 		a.status, a.text, a.wait = http.StatusServiceUnavailable, "the store does not take this now", 5*time.Second
 	default:

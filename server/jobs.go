@@ -85,6 +85,7 @@ func (c *call) begin(b runner.Begin) (runner.State, error) {
 		b.Start.Groups = groups
 	}
 	b.Start.Initiator, b.Start.User = c.who.Username, c.who.ID
+	c.deed.after = value.Object("workflow", value.String(b.Workflow))
 	st, err := c.Runner.Start(ctx, b)
 	return st, absent(err, "workflow", b.Workflow)
 }
@@ -228,6 +229,7 @@ func changeGroups(change func(c *call, groups []string) ([]string, error)) func(
 		if groups == nil {
 			groups = []string{}
 		}
+		c.deed.before, c.deed.after = value.Strings(st.Job.Groups...), value.Strings(groups...)
 		return c.act(st.Job.ID, "Successfully updated job groups", engine.Event{Type: engine.AccessChanged, Groups: groups})
 	}
 }

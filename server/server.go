@@ -22,6 +22,7 @@ import (
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/triggers"
+	"github.com/heddlehq/heddle/workflows/value"
 )
 
 // DefaultRelease is the release of Itential Platform the server reports unless told
@@ -55,6 +56,7 @@ type Server struct {
 	schema  *store.Schema
 	orders  triggers.Orders
 	started time.Time
+	books   *books
 }
 
 // New builds a server.
@@ -89,6 +91,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
 	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
+	s.books = newBooks(o.Store, o.Now, o.Log)
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail
 	s.echo.Pre(secure, s.log, s.recovering, normalise)
@@ -129,6 +132,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		err = h.Close()
 	}
 	<-ended
+	s.books.close(context.WithoutCancel(ctx))
 	if err != nil {
 		return fmt.Errorf("stop serving: %w", err)
 	}
@@ -138,6 +142,19 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // patience is how long one call may take.
 const patience = 2 * time.Minute
 
+// run admits the caller and lets the route's handler do the rest.
+func (c *call) run() (value.Value, error) {
+	if err := c.admit(c, c.deed.route); err != nil {
+		return value.Absent, err
+	}
+	if c.deed.route.acts() {
+		if err := c.books.open(c.Request().Context()); err != nil {
+			return value.Absent, err
+		}
+	}
+	return c.deed.route.handle(c)
+}
+
 // serve is a route's echo handler: who calls, may they, then the route's own.
 func (s *Server) serve(r route) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -146,11 +163,10 @@ func (s *Server) serve(r route) echo.HandlerFunc {
 			limit = maxPublicBody
 		}
 		defer bounded(c, limit, patience)()
-		k := &call{Context: c, Server: s}
-		if err := s.admit(k, r); err != nil {
-			return err
-		}
-		v, err := r.handle(k)
+		k := &call{Context: c, Server: s, deed: deed{route: r}}
+		c.Response().Before(func() { s.books.enter(k) })
+		v, err := k.run()
+		k.deed.answer, k.deed.err = v, err
 		if err != nil || c.Response().Committed {
 			return err
 		}

@@ -111,6 +111,7 @@ func login(c *call) (value.Value, error) {
 	if !name.IsString() || !password.IsString() {
 		return value.Absent, badAt("/user", "required", "A login needs a \"user\" with the texts \"username\" and \"password\".")
 	}
+	c.deed.claimed = name.Text()
 	token, _, err := c.Auth.Login(c.Request().Context(), name.Text(), password.Text(), address(c.Request()))
 	if err != nil {
 		if errors.Is(err, auth.ErrCredentials) {
@@ -153,6 +154,7 @@ func oauthToken(c *call) (value.Value, error) {
 	if form.Get("grant_type") != "client_credentials" || id == "" {
 		return value.Absent, badAt("/grant_type", "required", "The form needs grant_type=client_credentials, client_id and client_secret.")
 	}
+	c.deed.claimed = id
 	token, lasts, err := c.Auth.ClientLogin(c.Request().Context(), id, secret, address(c.Request()))
 	if err != nil {
 		return value.Absent, err

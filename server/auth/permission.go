@@ -11,8 +11,10 @@ const (
 	Public Permission = "public" // no session is needed
 	Known  Permission = "known"  // any session will do
 
-	ReadAccounts    Permission = "accounts:read"
-	WriteAccounts   Permission = "accounts:write"
+	ReadAccounts  Permission = "accounts:read"
+	WriteAccounts Permission = "accounts:write"
+	// ReadAudit covers the audit log: who did what.
+	ReadAudit       Permission = "audit:read"
 	ReadAutomations Permission = "automations:read"
 	// WriteAutomations covers automations and their triggers.
 	WriteAutomations Permission = "automations:write"
@@ -38,7 +40,7 @@ const (
 // Permissions lists every permission that roles give.
 func Permissions() []Permission {
 	return []Permission{
-		ReadAccounts, WriteAccounts, ReadAutomations, WriteAutomations, ReadDocuments, WriteDocuments, ReadHealth,
+		ReadAccounts, WriteAccounts, ReadAudit, ReadAutomations, WriteAutomations, ReadDocuments, WriteDocuments, ReadHealth,
 		OperateServers, ReadJobs, StartJobs, OperateJobs, ApproveJobs, RepairJobs, WorkTasks,
 	}
 }
@@ -67,7 +69,7 @@ func Roles() []Role {
 		{"apiread", "Reads through the API.", reads},
 		{"apiwrite", "Reads, designs and operates through the API.", readsAnd(WriteAutomations, WriteDocuments, StartJobs, OperateJobs, ApproveJobs, RepairJobs, WorkTasks)},
 		{"approver", "Works manual tasks and accepts what a guard blocked.", readsAnd(ApproveJobs, WorkTasks)},
-		{"auditor", "Reads everything.", reads},
+		{"auditor", "Reads everything, the audit log included.", readsAnd(ReadAudit)},
 		{"designer", "Designs workflows and operates their jobs.", engineering},
 		{"engineering", "Designs workflows and operates their jobs.", engineering},
 		{"operations", "Starts and operates jobs.", operations},
