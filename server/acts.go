@@ -173,7 +173,7 @@ func retryTask(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	if variables.Len() > 0 && !c.who.May(auth.RepairJobs) {
+	if variables.Len() > 0 && !c.who.May(auth.ChangeJobs) {
 		return value.Absent, refuse(denied, "%s may retry tasks, but not with other variables", c.who.Username)
 	}
 	return c.onTask("Successfully retried task", engine.Event{Type: engine.TaskRetried, Variables: variables})

@@ -258,3 +258,9 @@ func absent(err error, kind, key string) error {
 	}
 	return err
 }
+
+// isMissing tells whether a handler refuses because there is no such thing for the caller.
+func isMissing(err error) bool {
+	e, ok := errors.AsType[*refusal](err)
+	return ok && e.reason == missing
+}

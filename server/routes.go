@@ -167,7 +167,7 @@ var operationsRoutes = []route{
 	{post, "/jobs/:id/tasks/:task/retry", "retryTask", auth.OperateJobs, retryTask},
 	{post, "/jobs/:id/tasks/:task/skip", "skipTask", auth.RepairJobs, onTaskWith(engine.TaskSkipped, "Successfully skipped task")},
 	{post, "/jobs/:id/unwatch", "unwatchJob", auth.ReadJobs, watch(false)},
-	{patch, "/jobs/:id/variables", "updateJobVariables", auth.RepairJobs, patchVariables},
+	{patch, "/jobs/:id/variables", "updateJobVariables", auth.ChangeJobs, patchVariables},
 	{post, "/jobs/:id/watch", "watchJob", auth.ReadJobs, watch(true)},
 
 	// task runs

@@ -62,6 +62,8 @@ var Collections = []Collection{
 			{Name: "componentId", Type: Text},
 			{Name: "componentName", Type: Text},
 			{Name: "enabled", Type: Bool},
+			{Name: "gbac.read", Type: Texts},
+			{Name: "gbac.write", Type: Texts},
 			{Name: "created", Type: Time},
 			{Name: "createdBy", Type: Text},
 			{Name: "lastUpdated", Type: Time},
