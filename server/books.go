@@ -47,6 +47,7 @@ type deed struct {
 	each          []target    // what an act on many was done to
 	answer        value.Value
 	err           error
+	replayed      bool // it was done, and noted, by an earlier call
 }
 
 // target is one of many objects of an act, and why it was not done to it.
@@ -138,7 +139,7 @@ func (b *books) keep(entries []audit.Entry, err error) {
 func (b *books) enter(c *call) {
 	status := c.Response().Status
 	denied := status == http.StatusUnauthorized || status == http.StatusForbidden
-	if !denied && (!c.deed.route.acts() || errors.Is(c.deed.err, errBooksClosed)) {
+	if !denied && (!c.deed.route.acts() || c.deed.replayed || errors.Is(c.deed.err, errBooksClosed)) {
 		return
 	}
 	entries := c.deed.entries(c, status)

@@ -18,8 +18,9 @@ import (
 type call struct {
 	echo.Context
 	*Server
-	who  *auth.Identity // nil on public routes
-	deed deed           // what the audit log is to say of the call
+	who     *auth.Identity // nil on public routes
+	deed    deed           // what the audit log is to say of the call
+	claimed *claim         // on the call's idempotency key; nil without one
 }
 
 // text is a path parameter, unescaped.

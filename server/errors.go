@@ -30,6 +30,7 @@ const (
 	missing                 // there is no such thing, or the caller may not know it
 	clash                   // the state of things does not allow it
 	media                   // the body is of the wrong kind
+	mismatch                // an idempotency key that belongs to another call
 	unmet                   // a batch of acts of which none succeeded, see jobs/cancel
 )
 
@@ -87,7 +88,7 @@ func decideOwn(err error, a *answer) bool {
 	}
 	a.status = map[reason]int{
 		malformed: http.StatusBadRequest, denied: http.StatusForbidden, missing: http.StatusNotFound,
-		clash: http.StatusConflict, media: http.StatusUnsupportedMediaType, unmet: http.StatusInternalServerError,
+		clash: http.StatusConflict, media: http.StatusUnsupportedMediaType, mismatch: http.StatusUnprocessableEntity, unmet: http.StatusInternalServerError,
 	}[e.reason]
 	a.text, a.problems, a.data = e.text, e.problems, e.data
 	return true
@@ -190,6 +191,8 @@ func decideStore(err error, a *answer) bool {
 			pointer = e.Field
 		}
 		a.problems = []problem{{"/query/" + value.EscapePointer(pointer), "filter", err.Error()}}
+	case errors.Is(err, errUnderWay):
+		a.status, a.wait = http.StatusConflict, time.Second
 	case errors.Is(err, errBooksClosed):
 		a.status, a.wait = http.StatusServiceUnavailable, 5*time.Second
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrClosed):

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -86,6 +87,12 @@ func (c *call) begin(b runner.Begin) (runner.State, error) {
 	}
 	b.Start.Initiator, b.Start.User = c.who.Username, c.who.ID
 	c.deed.after = value.Object("workflow", value.String(b.Workflow))
+	if c.claimed != nil {
+		b.Start.ID = c.claimed.jobID()
+		if st, err := c.Runner.Job(ctx, b.Start.ID); !errors.Is(err, store.ErrNotFound) {
+			return st, err // an earlier call got so far
+		}
+	}
 	st, err := c.Runner.Start(ctx, b)
 	return st, absent(err, "workflow", b.Workflow)
 }

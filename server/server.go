@@ -57,6 +57,8 @@ type Server struct {
 	orders  triggers.Orders
 	started time.Time
 	books   *books
+
+	forgetting forgetting
 }
 
 // New builds a server.
@@ -152,7 +154,12 @@ func (c *call) run() (value.Value, error) {
 			return value.Absent, err
 		}
 	}
-	return c.deed.route.handle(c)
+	do := func() (value.Value, error) { return c.deed.route.handle(c) }
+	if key := c.Request().Header.Get(OnceHeader); key != "" && c.who != nil && unsafe(c.Request().Method) {
+		c.forget(c.Request().Context())
+		return c.once(key, do)
+	}
+	return do()
 }
 
 // serve is a route's echo handler: who calls, may they, then the route's own.

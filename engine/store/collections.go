@@ -5,6 +5,7 @@ import "github.com/heddlehq/heddle/workflows/value"
 // Names of the collections Heddle keeps.
 const (
 	Accounts         = "accounts"
+	Answers          = "answers"
 	Audit            = "audit"
 	Automations      = "automations"
 	CommandTemplates = "command_templates"
@@ -40,6 +41,11 @@ var Collections = []Collection{
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
 		},
+	},
+	{
+		Name:    Answers, // of calls that may be repeated, by account and key, until they are old
+		Fields:  []Field{{Name: "expires", Type: Time}},
+		Indexes: []Index{By("expires")},
 	},
 	{
 		Name: Audit, // who did what, one document an entry; the identifier is the padded number
