@@ -71,7 +71,7 @@ type answer struct {
 func decide(err error) answer {
 	var a answer
 	switch {
-	case decideOwn(err, &a), decideDocument(err, &a), decideEngine(err, &a), decideAuth(err, &a), decideStore(err, &a), decideTransport(err, &a):
+	case decideOwn(err, &a), decideAdmission(err, &a), decideDocument(err, &a), decideEngine(err, &a), decideAuth(err, &a), decideStore(err, &a), decideTransport(err, &a):
 	default:
 		a.status, a.text = http.StatusInternalServerError, "the server met a defect of its own"
 	}
@@ -91,6 +91,23 @@ func decideOwn(err error, a *answer) bool {
 		clash: http.StatusConflict, media: http.StatusUnsupportedMediaType, mismatch: http.StatusUnprocessableEntity, unmet: http.StatusInternalServerError,
 	}[e.reason]
 	a.text, a.problems, a.data = e.text, e.problems, e.data
+	return true
+}
+
+// decideAdmission is about calls that are turned away for now.
+func decideAdmission(err error, a *answer) bool {
+	if e, ok := errors.AsType[*tooMany](err); ok {
+		a.status, a.wait = http.StatusTooManyRequests, max(e.wait, time.Millisecond)
+		return true
+	}
+	switch {
+	case errors.Is(err, errUnderWay):
+		a.status, a.wait = http.StatusConflict, time.Second
+	case errors.Is(err, errBooksClosed):
+		a.status, a.wait = http.StatusServiceUnavailable, 5*time.Second
+	default:
+		return false
+	}
 	return true
 }
 
@@ -191,10 +208,6 @@ func decideStore(err error, a *answer) bool {
 			pointer = e.Field
 		}
 		a.problems = []problem{{"/query/" + value.EscapePointer(pointer), "filter", err.Error()}}
-	case errors.Is(err, errUnderWay):
-		a.status, a.wait = http.StatusConflict, time.Second
-	case errors.Is(err, errBooksClosed):
-		a.status, a.wait = http.StatusServiceUnavailable, 5*time.Second
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrClosed):
 		a.status, a.text, a.wait = http.StatusServiceUnavailable, "the store does not take this now", 5*time.Second
 	default:

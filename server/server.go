@@ -43,6 +43,16 @@ type Options struct {
 	Name    string       // of this server, as health reports show it; "heddle" unless set
 	Version string       // of Heddle itself; "dev" unless set
 
+	// Limits bounds the calls of one account or address; see [DefaultLimits].
+	Limits Limits
+	// Basic lets service accounts show their id and secret with each call, over TLS alone.
+	Basic bool
+
+	// Origins are those whose pages may call the API with a token; none unless set.
+	Origins []string
+	// Profiles lets administrators profile the process.
+	Profiles bool
+
 	// Grace is how long Serve lets running calls finish at the end; 10 s unless set.
 	Grace time.Duration
 	// AccessLevel is the level of the line that is logged for each request; Info unless set.
@@ -57,6 +67,7 @@ type Server struct {
 	orders  triggers.Orders
 	started time.Time
 	books   *books
+	limiter *limiter
 
 	forgetting forgetting
 }
@@ -88,15 +99,22 @@ func New(o Options) (*Server, error) {
 	if o.Grace <= 0 {
 		o.Grace = 10 * time.Second
 	}
+	if err := o.Limits.Check(); err != nil {
+		return nil, fmt.Errorf("new server: %w", err)
+	}
+	if err := CheckOrigins(o.Origins); err != nil {
+		return nil, fmt.Errorf("new server: %w", err)
+	}
 	schema, err := store.NewSchema(store.Collections)
 	if err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
 	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
+	s.limiter = newLimiter(o.Limits, o.Now)
 	s.books = newBooks(o.Store, o.Now, o.Log)
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail
-	s.echo.Pre(secure, s.log, s.recovering, normalise)
+	s.echo.Pre(secure, s.log, s.recovering, s.cors, normalise)
 	for _, r := range routes() {
 		s.echo.Add(r.method, r.path, s.serve(r))
 	}
@@ -147,6 +165,9 @@ const patience = 2 * time.Minute
 // run admits the caller and lets the route's handler do the rest.
 func (c *call) run() (value.Value, error) {
 	if err := c.admit(c, c.deed.route); err != nil {
+		return value.Absent, err
+	}
+	if err := c.limited(); err != nil {
 		return value.Absent, err
 	}
 	if c.deed.route.acts() {

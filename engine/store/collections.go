@@ -24,6 +24,7 @@ const (
 	Settings         = "settings"
 	Tasks            = "tasks"
 	Templates        = "templates"
+	Tokens           = "tokens"
 	Transformations  = "transformations"
 	Triggers         = "triggers"
 	Workflows        = "workflows"
@@ -256,6 +257,18 @@ var Collections = []Collection{
 			{Name: "group", Type: Text},
 			{Name: "project", Type: Text},
 		},
+	},
+	{
+		Name: Tokens, // that callers of the API show; what is stored of one is a hash
+		Fields: []Field{
+			{Name: "account", Type: Text},
+			{Name: "username", Type: Text},
+			{Name: "name", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "expires", Type: Time},
+			{Name: "lastUsed", Type: Time},
+		},
+		Indexes: []Index{By("account")},
 	},
 	{
 		Name: Transformations,
