@@ -2,6 +2,9 @@
 package standard
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/cli"
 	"github.com/heddlehq/heddle/adapters/http"
@@ -12,7 +15,7 @@ import (
 
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
 func Kinds() []*adapters.Kind {
-	return []*adapters.Kind{
+	kinds := []*adapters.Kind{
 		cli.Gateway(),
 		cli.Kind(),
 		http.Kind(),
@@ -20,4 +23,6 @@ func Kinds() []*adapters.Kind {
 		mail.Kind(),
 		netconf.Kind(),
 	}
+	slices.SortFunc(kinds, func(a, b *adapters.Kind) int { return strings.Compare(a.App, b.App) })
+	return kinds
 }
