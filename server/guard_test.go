@@ -22,7 +22,7 @@ func (a *api) guarded(t *testing.T, name, method, script, guard string) {
 }
 
 const (
-	jobPath = "/operations-manager/jobs/"
+	jobPath  = "/operations-manager/jobs/"
 	starting = "/operations-manager/jobs/start"
 )
 
