@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"adapters/rest":            {"adapters", "adapters/network", "workflows/value"},
 	"adapters/cli":             {"adapters", "adapters/devices", "engine", "engine/builtin", "workflows/value"},
 	"adapters/devices":         {"adapters", "engine", "workflows", "workflows/value"},
+	"adapters/nats":            {"adapters", "adapters/network", "workflows/value"},
 	"adapters/netconf":         {"adapters", "adapters/devices", "engine", "workflows/value"},
 	"adapters/sql":             {"adapters", "adapters/network", "engine", "workflows/value"},
 	"adapters/standard":        {"adapters", "adapters/cli", "adapters/git", "adapters/http", "adapters/kafka", "adapters/lab", "adapters/mail", "adapters/mongo", "adapters/nats", "adapters/netconf", "adapters/sql", "adapters/webhook"},

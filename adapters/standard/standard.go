@@ -11,6 +11,7 @@ import (
 	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/adapters/mail"
 	"github.com/heddlehq/heddle/adapters/mongo"
+	"github.com/heddlehq/heddle/adapters/nats"
 	"github.com/heddlehq/heddle/adapters/netconf"
 	"github.com/heddlehq/heddle/adapters/sql"
 	"github.com/heddlehq/heddle/adapters/webhook"
@@ -25,6 +26,7 @@ func Kinds() []*adapters.Kind {
 		lab.Kind(),
 		mail.Kind(),
 		mongo.Kind(),
+		nats.Kind(),
 		netconf.Kind(),
 		sql.Kind(),
 		webhook.Kind(),
