@@ -20,6 +20,7 @@ const module = "github.com/heddlehq/heddle"
 // listed one above it.
 var rooms = map[string][]string{
 	"":                         {"server/cli"},
+	"adapters/git":             {"adapters", "adapters/network"},
 	"adapters/http":            {"adapters", "adapters/network", "adapters/rest", "workflows/value"},
 	"adapters/mail":            {"adapters", "adapters/network", "workflows/value"},
 	"adapters/mongo":           {"adapters", "adapters/network", "engine", "workflows/value"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/cli"
+	"github.com/heddlehq/heddle/adapters/git"
 	"github.com/heddlehq/heddle/adapters/http"
 	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/adapters/mail"
@@ -22,6 +23,7 @@ func Kinds() []*adapters.Kind {
 	kinds := []*adapters.Kind{
 		cli.Gateway(),
 		cli.Kind(),
+		git.Kind(),
 		http.Kind(),
 		lab.Kind(),
 		mail.Kind(),
