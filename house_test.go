@@ -22,6 +22,7 @@ var rooms = map[string][]string{
 	"":                         {"server/cli"},
 	"adapters/git":             {"adapters", "adapters/network"},
 	"adapters/http":            {"adapters", "adapters/network", "adapters/rest", "workflows/value"},
+	"adapters/kafka":           {"adapters", "adapters/network", "engine", "workflows/value"},
 	"adapters/mail":            {"adapters", "adapters/network", "workflows/value"},
 	"adapters/mongo":           {"adapters", "adapters/network", "engine", "workflows/value"},
 	"adapters/network":         {"adapters", "engine", "engine/builtin"},

@@ -9,6 +9,7 @@ import (
 	"github.com/heddlehq/heddle/adapters/cli"
 	"github.com/heddlehq/heddle/adapters/git"
 	"github.com/heddlehq/heddle/adapters/http"
+	"github.com/heddlehq/heddle/adapters/kafka"
 	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/adapters/mail"
 	"github.com/heddlehq/heddle/adapters/mongo"
@@ -25,6 +26,7 @@ func Kinds() []*adapters.Kind {
 		cli.Kind(),
 		git.Kind(),
 		http.Kind(),
+		kafka.Kind(),
 		lab.Kind(),
 		mail.Kind(),
 		mongo.Kind(),
