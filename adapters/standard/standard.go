@@ -10,7 +10,10 @@ import (
 	"github.com/heddlehq/heddle/adapters/http"
 	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/adapters/mail"
+	"github.com/heddlehq/heddle/adapters/mongo"
 	"github.com/heddlehq/heddle/adapters/netconf"
+	"github.com/heddlehq/heddle/adapters/sql"
+	"github.com/heddlehq/heddle/adapters/webhook"
 )
 
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
@@ -21,7 +24,10 @@ func Kinds() []*adapters.Kind {
 		http.Kind(),
 		lab.Kind(),
 		mail.Kind(),
+		mongo.Kind(),
 		netconf.Kind(),
+		sql.Kind(),
+		webhook.Kind(),
 	}
 	slices.SortFunc(kinds, func(a, b *adapters.Kind) int { return strings.Compare(a.App, b.App) })
 	return kinds
