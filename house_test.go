@@ -21,10 +21,11 @@ const module = "github.com/heddlehq/heddle"
 var rooms = map[string][]string{
 	"":                         {"server/cli"},
 	"adapters/cli":             {"adapters", "adapters/devices", "engine", "engine/builtin", "workflows/value"},
+	"adapters/command":         {"adapters", "engine", "workflows", "workflows/value"},
 	"adapters/devices":         {"adapters", "engine", "workflows", "workflows/value"},
 	"adapters/http":            {"adapters", "engine", "engine/builtin", "workflows/value"},
 	"adapters/netconf":         {"adapters", "adapters/devices", "engine", "workflows/value"},
-	"adapters/standard":        {"adapters", "adapters/cli", "adapters/netconf", "adapters/http", "adapters/lab"},
+	"adapters/standard":        {"adapters", "adapters/cli", "adapters/command", "adapters/netconf", "adapters/http", "adapters/lab"},
 	"adapters":                 {"schemas", "engine", "engine/bus", "engine/payload", "workflows", "workflows/value"},
 	"engine":                   {"workflows", "workflows/value"},
 	"engine/builtin":           {"engine", "schemas", "workflows", "workflows/expression", "workflows/jsonquery", "workflows/transformation", "workflows/value"},

@@ -4,6 +4,7 @@ package standard
 import (
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/cli"
+	"github.com/heddlehq/heddle/adapters/command"
 	"github.com/heddlehq/heddle/adapters/http"
 	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/adapters/netconf"
@@ -14,6 +15,7 @@ func Kinds() []*adapters.Kind {
 	return []*adapters.Kind{
 		cli.Gateway(),
 		cli.Kind(),
+		command.Kind(),
 		http.Kind(),
 		lab.Kind(),
 		netconf.Kind(),
