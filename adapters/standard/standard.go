@@ -7,6 +7,7 @@ import (
 	"github.com/heddlehq/heddle/adapters/command"
 	"github.com/heddlehq/heddle/adapters/http"
 	"github.com/heddlehq/heddle/adapters/lab"
+	"github.com/heddlehq/heddle/adapters/ldap"
 	"github.com/heddlehq/heddle/adapters/netconf"
 )
 
@@ -18,6 +19,7 @@ func Kinds() []*adapters.Kind {
 		command.Kind(),
 		http.Kind(),
 		lab.Kind(),
+		ldap.Kind(),
 		netconf.Kind(),
 	}
 }
