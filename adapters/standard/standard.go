@@ -13,6 +13,7 @@ import (
 	"github.com/heddlehq/heddle/adapters/ldap"
 	"github.com/heddlehq/heddle/adapters/mail"
 	"github.com/heddlehq/heddle/adapters/netconf"
+	"github.com/heddlehq/heddle/adapters/scim"
 )
 
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
@@ -26,6 +27,7 @@ func Kinds() []*adapters.Kind {
 		ldap.Kind(),
 		mail.Kind(),
 		netconf.Kind(),
+		scim.Kind(),
 	}
 	slices.SortFunc(kinds, func(a, b *adapters.Kind) int { return strings.Compare(a.App, b.App) })
 	return kinds
