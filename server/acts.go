@@ -102,6 +102,7 @@ func (c *call) each(ids []string, done, verb string, ev engine.Event) (value.Val
 	var data value.Members
 	succeeded := 0
 	for i, id := range ids {
+		c.deed.each = append(c.deed.each, target{"job", id, errs[i]})
 		if err := errs[i]; err != nil {
 			data.Set(id, value.Object("success", value.False, "message", value.String(decide(err).text)))
 			continue
@@ -172,7 +173,7 @@ func retryTask(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	if variables.Len() > 0 && !c.who.May(auth.RepairJobs) {
+	if variables.Len() > 0 && !c.who.May(auth.ChangeJobs) {
 		return value.Absent, refuse(denied, "%s may retry tasks, but not with other variables", c.who.Username)
 	}
 	return c.onTask("Successfully retried task", engine.Event{Type: engine.TaskRetried, Variables: variables})

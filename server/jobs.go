@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -96,6 +97,13 @@ func (c *call) begin(b runner.Begin, chosen startOptions) (runner.State, error) 
 		return runner.State{}, err
 	}
 	b.Start.Initiator, b.Start.User = c.who.Username, c.who.ID
+	c.deed.after = value.Object("workflow", value.String(b.Workflow))
+	if c.claimed != nil {
+		b.Start.ID = c.claimed.jobID()
+		if st, err := c.Runner.Job(ctx, b.Start.ID); !errors.Is(err, store.ErrNotFound) {
+			return st, err // an earlier call got so far
+		}
+	}
 	st, err := c.Runner.Start(ctx, b)
 	return st, absent(err, "workflow", b.Workflow)
 }
@@ -239,6 +247,7 @@ func changeGroups(change func(c *call, groups []string) ([]string, error)) func(
 		if groups == nil {
 			groups = []string{}
 		}
+		c.deed.before, c.deed.after = value.Strings(st.Job.Groups...), value.Strings(groups...)
 		return c.act(st.Job.ID, "Successfully updated job groups", engine.Event{Type: engine.AccessChanged, Groups: groups})
 	}
 }

@@ -51,6 +51,7 @@ type Runner struct {
 	timers  *timers
 	endings endings
 	members members
+	search  search
 	ready   chan struct{} // closed once Run takes work
 }
 

@@ -45,6 +45,7 @@ var commands = []func(*console) *cobra.Command{
 	newSteps,
 	newServer,
 	newQuarantine,
+	newAudit,
 	newDoctor,
 	newBench,
 }
