@@ -66,7 +66,7 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 		t.Fatal(err)
 	}
 	st := between(memory)
-	lib := library.New(library.Options{Store: st, Catalog: builtin.Catalog()})
+	lib := library.New(library.Options{Store: st, Catalog: labCatalog{builtin.Catalog()}})
 	feed := membus.New(membus.Options{})
 	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -37,7 +37,7 @@ type turn struct {
 	again   bool                   // pure work is left over
 	ending  bool                   // it noted the job's end
 	tight   error                  // why large outputs are refused
-	folded  map[string]value.Value // what orders carry in place of large values, by their keys
+	folded  map[string]load        // what orders carry in place of large values, by their keys
 	failed  error
 	errs    map[*item]error
 }
