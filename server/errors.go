@@ -147,10 +147,14 @@ func decideEngine(err error, a *answer) bool {
 		a.status = http.StatusConflict
 		return true
 	}
+	if _, ok := errors.AsType[*library.UnknownError](err); ok {
+		a.status = http.StatusNotFound
+		return true
+	}
 	switch {
 	case errors.Is(err, engine.ErrStale):
 		a.status, a.text = http.StatusConflict, "the task is not waiting for this any more"
-	case errors.Is(err, runner.ErrBusy):
+	case errors.Is(err, runner.ErrBusy), errors.Is(err, runner.ErrInactive):
 		a.status, a.wait = http.StatusServiceUnavailable, time.Second
 	default:
 		return false

@@ -280,17 +280,26 @@ func watch(on bool) func(c *call) (value.Value, error) {
 				}
 			}
 		}
-		st, err := c.job(c.text("id"))
+		st, err := c.watch(c.text("id"), on, users)
 		if err != nil {
 			return value.Absent, err
 		}
-		watchers := slices.DeleteFunc(slices.Clone(st.Job.Watchers), func(w string) bool { return slices.Contains(users, w) })
-		if watchers == nil {
-			watchers = []string{}
-		}
-		if on {
-			watchers = append(watchers, users...)
-		}
-		return c.act(st.Job.ID, "Successfully updated job watchers", engine.Event{Type: engine.AccessChanged, Watchers: watchers})
+		return enveloped("Successfully updated job watchers", jobDoc(st, &query{})), nil
 	}
+}
+
+// watch adds users to a job's watchers or takes them off.
+func (c *call) watch(id string, on bool, users []string) (runner.State, error) {
+	st, err := c.job(id)
+	if err != nil {
+		return st, err
+	}
+	watchers := slices.DeleteFunc(slices.Clone(st.Job.Watchers), func(w string) bool { return slices.Contains(users, w) })
+	if watchers == nil {
+		watchers = []string{}
+	}
+	if on {
+		watchers = append(watchers, users...)
+	}
+	return c.apply(st.Job.ID, engine.Event{Type: engine.AccessChanged, Watchers: watchers})
 }

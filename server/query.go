@@ -287,6 +287,9 @@ func (r *reader) filter(key string, op store.Op, field string, v value.Value) er
 	if err != nil {
 		return err
 	}
+	if op == store.Eq && x == false { // what is not said is not so
+		op, x = store.Ne, true
+	}
 	r.where = append(r.where, store.Where(field, op, x))
 	return nil
 }

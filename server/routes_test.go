@@ -41,8 +41,10 @@ func TestRoutes_havePermissions(t *testing.T) {
 // readingPosts are the operations that only read although they are not a GET, and those by
 // which a reader follows a job.
 var readingPosts = []string{
-	"getTaskTypes", "exportWorkflow", "runEvaluationGroup", "runEvaluationGroups", "runQuery", "searchJobs", "searchWorkflows",
-	"unwatchJob", "unwatchJobAlias", "validateAsset", "validateWorkflow", "watchJob", "watchJobAlias",
+	"exportMop", "exportWorkflow", "findForwardPaths", "findJobs", "findTask", "getAssociatedJobs", "getJobList", "getJobsOfTasks", "getTag",
+	"getTagsOfDocument", "getTaskTypes", "getWorkflowSchemas", "queryJobs", "queryTasksBrief", "runEvaluationGroup", "runEvaluationGroups", "runQuery",
+	"searchJobs", "searchTasks", "searchWorkflows", "unwatchJob", "unwatchJobAlias", "unwatchOneJob", "validateAsset", "validateLoops",
+	"validateWorkflow", "watchJob", "watchJobAlias", "watchOneJob",
 }
 
 func TestOpenAPI_describesRoutes(t *testing.T) {

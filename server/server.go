@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,7 +85,7 @@ func New(o Options) (*Server, error) {
 	if o.Grace <= 0 {
 		o.Grace = 10 * time.Second
 	}
-	schema, err := store.NewSchema(store.Collections)
+	schema, err := store.NewSchema(slices.Concat(store.Collections, computed))
 	if err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
