@@ -38,6 +38,9 @@ func jobDoc(st runner.State, q *query) value.Value {
 	if j.Status == engine.Canceling {
 		m.Set("finishing", value.True)
 	}
+	if j.Archived {
+		m.Set("archived", value.True)
+	}
 	if j.HeldAt > 0 {
 		m.Set("held", value.Object("since", value.Int(j.HeldAt), "reason", value.String(j.HeldBy)))
 	}

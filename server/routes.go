@@ -5,6 +5,7 @@ import (
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -61,6 +62,8 @@ func routes() []route {
 		{get, "/heddle/quarantine", "getQuarantine", auth.ReadHealth, listQuarantine},
 		{post, "/heddle/quarantine/:id/replay", "replayQuarantined", auth.OperateServers, replayQuarantine},
 		{post, "/heddle/server/drain", "drainServer", auth.OperateServers, drainServer},
+		{get, "/heddle/retention", "getRetention", auth.ReadHealth, getRetention},
+		{put, "/heddle/retention", "setRetention", auth.OperateServers, setRetention},
 		{get, "/heddle/servers", "getServers", auth.ReadHealth, listServers},
 		{get, "/help/openapi", "getOpenAPI", auth.Known, openAPI},
 		{get, "/version", "getVersion", auth.Public, version},
@@ -225,12 +228,21 @@ func routes() []route {
 // operationsRoutes are served below /operations-manager, which some clients write with an
 // underscore.
 var operationsRoutes = []route{
+	// work on many jobs
+	{get, "/batches", "getBatches", auth.ReadJobs, listBatches},
+	{get, "/batches/:id", "getBatch", auth.ReadJobs, getBatch},
+	{post, "/batches/:id/cancel", "cancelBatch", auth.OperateJobs, cancelBatch},
+
 	// jobs
 	{get, "/jobs", "getJobs", auth.ReadJobs, listJobs},
+	{post, "/jobs/archive", "archiveJobs", auth.OperateJobs, batch(lifecycle.Archive, "archived")},
 	{post, "/jobs/cancel", "cancelJobs", auth.OperateJobs, many("canceled", "cancel", engine.JobCanceled)},
+	{post, "/jobs/delete", "deleteJobs", auth.RepairJobs, batch(lifecycle.Delete, "deleted")},
 	{post, "/jobs/pause", "pauseJobs", auth.OperateJobs, many("paused", "pause", engine.JobPaused)},
 	{post, "/jobs/resume", "resumeJobs", auth.OperateJobs, many("resumed", "resume", engine.JobResumed)},
 	{post, "/jobs/start", "startJob", auth.StartJobs, startJob},
+	{post, "/jobs/unarchive", "unarchiveJobs", auth.OperateJobs, batch(lifecycle.Restore, "restored")},
+	{remove, "/jobs/:id", "deleteJob", auth.RepairJobs, deleteJob},
 	{get, "/jobs/:id", "getJob", auth.ReadJobs, getJob},
 	{post, "/jobs/:id/continue", "continueJob", auth.OperateJobs, continueJob},
 	{get, "/jobs/:id/explain", "explainJob", auth.ReadJobs, explainJob},

@@ -63,6 +63,7 @@ var jobFields = newIndexer(store.Jobs, map[string]func(jobDoc) any{
 	"status":             func(d jobDoc) any { return string(d.job.Status.Shown()) },
 	"type":               func(d jobDoc) any { return d.job.Type },
 	"description":        func(d jobDoc) any { return d.job.Description },
+	"archived":           func(d jobDoc) any { return orNil(d.job.Archived) },
 	"metrics.start_time": func(d jobDoc) any { return d.job.StartedAt },
 	"metrics.end_time":   func(d jobDoc) any { return orNil(d.job.EndedAt) },
 	"metrics.user":       func(d jobDoc) any { return orNil(d.job.User) },

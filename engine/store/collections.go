@@ -7,6 +7,7 @@ const (
 	Accounts         = "accounts"
 	Audit            = "audit"
 	Automations      = "automations"
+	Batches          = "batches"
 	CommandTemplates = "command_templates"
 	Fires            = "fires"
 	Forms            = "forms"
@@ -72,6 +73,17 @@ var Collections = []Collection{
 		},
 	},
 	{
+		Name: Batches, // work on many jobs that goes on in the background
+		Fields: []Field{
+			{Name: "kind", Type: Text},
+			{Name: "status", Type: Text},
+			{Name: "by", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "live", Type: Bool}, // true until it has ended, then missing
+		},
+		Indexes: []Index{By("created"), Sparsely("live")},
+	},
+	{
 		Name: CommandTemplates,
 		Fields: []Field{
 			{Name: "name", Type: Text},
@@ -121,7 +133,7 @@ var Collections = []Collection{
 			{Name: "type", Type: Text},
 			{Name: "description", Type: Text},
 			{Name: "workflow", Type: Text},
-			{Name: "archived", Type: Bool},
+			{Name: "archived", Type: Bool}, // true or missing
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
 			{Name: "metrics.user", Type: Text},
@@ -153,6 +165,7 @@ var Collections = []Collection{
 			Sparsely("parent.job"),
 			Sparsely("due"),
 			Sparsely("live"),
+			Sparsely("archived"),
 		},
 	},
 	{

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"github.com/heddlehq/heddle/engine/simulation"
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/server/system"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/server/ui"
@@ -152,7 +154,11 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	api, err := server.New(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug})
+	life, err := lifecycle.New(lifecycle.Options{Store: s.Store, Engine: s.Runner, Log: log, Export: filepath.Join(f.data, "exports")})
+	if err != nil {
+		return err
+	}
+	api, err := server.New(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Lifecycle: life, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug})
 	if err != nil {
 		return err
 	}
@@ -169,6 +175,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Run(ctx) })
 	g.Go(func() error { return fires.Run(ctx) })
+	g.Go(func() error { return life.Run(ctx) })
 	g.Go(func() error { return api.Serve(ctx, l) })
 	scheme := "http"
 	if f.cert != "" {
