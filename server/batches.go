@@ -70,10 +70,14 @@ func (c *call) submit(b lifecycle.Batch, done string) (value.Value, error) {
 	}
 	b.By = c.who.Username
 	ctx := c.Request().Context()
+	for _, id := range b.IDs {
+		c.deed.each = append(c.deed.each, target{"job", id, nil})
+	}
 	made, err := c.Lifecycle.Submit(ctx, b)
 	if err != nil {
 		return value.Absent, err
 	}
+	c.deed.after = made.Doc()
 	if made, err = c.Lifecycle.Wait(ctx, made.ID, prompt); err != nil {
 		return value.Absent, err
 	}

@@ -8,8 +8,6 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-const jobsPath = "/operations-manager/jobs"
-
 // calling runs the workflow "Child" as a child job.
 var calling = frame(`"c1":{"name":"childJob","canvasName":"childJob","summary":"","description":"","location":"Application","locationType":null,"app":"WorkFlowEngine",
 	"displayName":"WorkFlowEngine","type":"operation","actor":"job","groups":[],"variables":{"incoming":{"task":"","workflow":"Child","variables":{"host":{"task":"static","value":{"name":"r1"}}},

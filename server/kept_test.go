@@ -54,7 +54,7 @@ func TestTags(t *testing.T) {
 	a.refused(t, 404, "POST", "/tags/delete", `{"_id":"`+tag.Get("_id").Text()+`"}`)
 }
 
-func TestProfiles(t *testing.T) {
+func TestKeptProfiles(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)
 	for _, id := range []string{"one", "two"} {

@@ -96,6 +96,7 @@ func (c *call) own(kind engine.EventType, run, user string) (value.Value, error)
 		}
 		ev.Owner = account.Get("_id").Text()
 	}
+	c.deed.after = value.Object("job", value.String(st.Job.ID), "task", value.String(ev.Task), "owner", value.String(ev.Owner))
 	if _, err := c.apply(st.Job.ID, ev); err != nil {
 		return value.Absent, err
 	}

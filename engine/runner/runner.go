@@ -52,6 +52,7 @@ type Runner struct {
 	endings  endings
 	members  members
 	activity activity
+	search   search
 	ready    chan struct{} // closed once Run takes work
 }
 

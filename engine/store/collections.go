@@ -5,6 +5,7 @@ import "github.com/heddlehq/heddle/workflows/value"
 // Names of the collections Heddle keeps.
 const (
 	Accounts         = "accounts"
+	Answers          = "answers"
 	Audit            = "audit"
 	Automations      = "automations"
 	Batches          = "batches"
@@ -27,6 +28,7 @@ const (
 	Tags             = "tags"
 	Tasks            = "tasks"
 	Templates        = "templates"
+	Tokens           = "tokens"
 	Transformations  = "transformations"
 	Triggers         = "triggers"
 	Workflows        = "workflows"
@@ -44,6 +46,11 @@ var Collections = []Collection{
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
 		},
+	},
+	{
+		Name:    Answers, // of calls that may be repeated, by account and key, until they are old
+		Fields:  []Field{{Name: "expires", Type: Time}},
+		Indexes: []Index{By("expires")},
 	},
 	{
 		Name: Audit, // who did what, one document an entry; the identifier is the padded number
@@ -66,6 +73,8 @@ var Collections = []Collection{
 			{Name: "componentId", Type: Text},
 			{Name: "componentName", Type: Text},
 			{Name: "enabled", Type: Bool},
+			{Name: "gbac.read", Type: Texts},
+			{Name: "gbac.write", Type: Texts},
 			{Name: "created", Type: Time},
 			{Name: "createdBy", Type: Text},
 			{Name: "lastUpdated", Type: Time},
@@ -286,6 +295,18 @@ var Collections = []Collection{
 			{Name: "group", Type: Text},
 			{Name: "project", Type: Text},
 		},
+	},
+	{
+		Name: Tokens, // that callers of the API show; what is stored of one is a hash
+		Fields: []Field{
+			{Name: "account", Type: Text},
+			{Name: "username", Type: Text},
+			{Name: "name", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "expires", Type: Time},
+			{Name: "lastUsed", Type: Time},
+		},
+		Indexes: []Index{By("account")},
 	},
 	{
 		Name: Transformations,

@@ -42,6 +42,7 @@ var commands = []func(*console) *cobra.Command{
 	newJob,
 	newServer,
 	newQuarantine,
+	newAudit,
 	newDoctor,
 	newBench,
 }
