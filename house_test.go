@@ -40,7 +40,7 @@ var rooms = map[string][]string{
 	"engine/simulation":        {"engine", "engine/builtin", "workflows", "workflows/transformation", "workflows/value"},
 	"engine/store":             {"engine/store", "workflows/value"},
 	"schemas":                  {"workflows/value"},
-	"server/bench":             {"adapters", "engine", "engine/bus", "engine/library", "engine/runner", "server/system", "workflows", "workflows/value"},
+	"server/bench":             {"adapters", "engine", "engine/bus", "engine/library", "engine/runner", "engine/store", "server/system", "workflows", "workflows/value"},
 	"server":                   {"engine/doctor", "server/audit", "adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/payload", "engine/runner", "engine/store", "schemas", "server/auth", "server/lifecycle", "server/triggers", "workflows", "workflows/jsonquery", "workflows/value"},
 	"server/auth":              {"engine/store", "workflows/value"},
 	"server/cli":               {"adapters/lab", "server/bench", "server/ui", "engine/doctor", "adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/runner", "engine/simulation", "engine/store", "schemas", "server", "server/audit", "server/auth", "server/lifecycle", "server/system", "server/triggers", "workflows", "workflows/transformation", "workflows/value", "workflows/yaml"},

@@ -22,7 +22,7 @@ func (a *api) guarded(t *testing.T, name, method, script, guard string) {
 }
 
 const (
-	jobsPath = "/operations-manager/jobs/"
+	jobPath  = "/operations-manager/jobs/"
 	starting = "/operations-manager/jobs/start"
 )
 
@@ -55,7 +55,7 @@ func TestUC12_blockedStopsJob(t *testing.T) {
 	// SI-11: validated, it is accepted and not started.
 	task := taskNamed(t, j, "C").Get("taskId").Text()
 	a.refused(t, http.StatusConflict, "POST", "/operations-manager/jobs/resume", `{"jobIds":["`+id+`"]}`)
-	j = a.must(t, "POST", jobsPath+id+"/tasks/"+task+"/approve", `{"reason":"checked with HR"}`).Get("data")
+	j = a.must(t, "POST", jobPath+id+"/tasks/"+task+"/approve", `{"reason":"checked with HR"}`).Get("data")
 	if blocked := taskNamed(t, j, "C").Get("blocked"); j.Get("status").Text() != "blocked" || !blocked.Get("approved").Truth() ||
 		blocked.Get("approvedBy").Text() != "admin" || blocked.Get("because").Text() != "checked with HR" || a.writes(t, "crm") != 0 {
 		t.Errorf("after validation: %s", blocked)
@@ -69,7 +69,7 @@ func TestUC12_blockedStopsJob(t *testing.T) {
 	if times(t, end, "A") != times(t, j, "A") || times(t, end, "B") != times(t, j, "B") || a.writes(t, "crm") != 105 {
 		t.Errorf("A and B ran again, or the changes were not made: %d writes", a.writes(t, "crm"))
 	}
-	history := a.must(t, "GET", jobsPath+id+"/history?limit=0", "").Get("data").String()
+	history := a.must(t, "GET", jobPath+id+"/history?limit=0", "").Get("data").String()
 	if !strings.Contains(history, `"type":"TaskApproved"`) || !strings.Contains(history, "checked with HR") {
 		t.Errorf("who and why is not recorded: %s", history)
 	}
@@ -84,15 +84,15 @@ func TestUC14_repair(t *testing.T) {
 	id := a.launch(t, "G", `{}`)
 	a.job(t, id, "blocked")
 	viewer := a.as(t, "vera", []string{"operator"})
-	viewer.refused(t, http.StatusForbidden, "POST", jobsPath+id+"/repair", `{}`)
-	a.refused(t, http.StatusBadRequest, "POST", jobsPath+id+"/repair", `{"mode":"try"}`)
-	a.must(t, "POST", jobsPath+id+"/repair", `{"reason":"a merger"}`)
+	viewer.refused(t, http.StatusForbidden, "POST", jobPath+id+"/repair", `{}`)
+	a.refused(t, http.StatusBadRequest, "POST", jobPath+id+"/repair", `{"mode":"try"}`)
+	a.must(t, "POST", jobPath+id+"/repair", `{"reason":"a merger"}`)
 	end := a.job(t, id, "complete")
 	if c := taskNamed(t, end, "C"); !c.Path("changes", "forced").Truth() || a.writes(t, "crm") != 6 {
 		t.Errorf("%d writes: %s", a.writes(t, "crm"), c)
 	}
 	// UC-19: what is not blocked cannot be repaired.
-	a.refused(t, http.StatusConflict, "POST", jobsPath+id+"/repair", `{}`)
+	a.refused(t, http.StatusConflict, "POST", jobPath+id+"/repair", `{}`)
 }
 
 // A cancel at the threshold takes the blocked step and those after it.
@@ -149,7 +149,7 @@ func TestUC13_largeChangeSet(t *testing.T) {
 	a.guarded(t, "G", "synchronise", `{"create":20000}`, `{"create":20000}`)
 	id := a.launch(t, "G", `{}`)
 	a.job(t, id, "blocked")
-	a.must(t, "POST", jobsPath+id+"/repair", `{"mode":"validate"}`)
+	a.must(t, "POST", jobPath+id+"/repair", `{"mode":"validate"}`)
 	a.job(t, id, "complete")
 	if n := a.writes(t, "crm"); n != 20000 {
 		t.Errorf("%d writes, want 20000", n)

@@ -35,7 +35,7 @@ func newTables(c *conn, byName map[string]*table) *tables {
 // or closed and a flush has failed.
 func (w *tables) flushing(m *memtable) {
 	const again = time.Second // after a flush that failed
-	for !m.ended() {
+	for !m.over() {
 		g, wait := m.due()
 		if g == nil {
 			pause(m.wake, wait)
