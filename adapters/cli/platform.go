@@ -5,12 +5,13 @@ import (
 	"slices"
 
 	"github.com/scrapli/scrapligo/driver/generic"
-	"github.com/scrapli/scrapligo/driver/network"
+	modes "github.com/scrapli/scrapligo/driver/network"
 	"github.com/scrapli/scrapligo/driver/options"
 	"github.com/scrapli/scrapligo/platform"
 	"github.com/scrapli/scrapligo/util"
 
 	"github.com/heddlehq/heddle/adapters/devices"
+	"github.com/heddlehq/heddle/adapters/network"
 )
 
 // platformGeneric is a device of which nothing but its prompt is known.
@@ -89,12 +90,12 @@ func known(name string) bool { return slices.Contains(Platforms(), name) }
 
 // drivers builds what talks to a device. There is no network driver for devices of which too
 // little is known.
-func drivers(t devices.Target, opts ...util.Option) (*generic.Driver, *network.Driver, error) {
+func drivers(t devices.Target, opts ...util.Option) (*generic.Driver, *modes.Driver, error) {
 	if t.Platform == platformGeneric {
 		if t.Prompt != "" {
 			re, err := regexp.Compile("(?m)" + t.Prompt)
 			if err != nil {
-				return nil, nil, devices.Wrong("the prompt of %s is not a pattern: %v", t.Name, err)
+				return nil, nil, network.Wrong("the prompt of %s is not a pattern: %v", t.Name, err)
 			}
 			opts = append(opts, options.WithPromptPattern(re))
 		}
@@ -102,7 +103,7 @@ func drivers(t devices.Target, opts ...util.Option) (*generic.Driver, *network.D
 		return d, nil, err
 	}
 	if !known(t.Platform) { // the library would take it for the name of a file
-		return nil, nil, devices.Wrong("platform %q of %s is not known", t.Platform, t.Name)
+		return nil, nil, network.Wrong("platform %q of %s is not known", t.Platform, t.Name)
 	}
 	var definition any = t.Platform
 	if t.Platform == "cisco_asa" {
