@@ -74,6 +74,7 @@ type Start struct {
 	Force       int64    // how far its guards are waived, see Job.Force
 	Only        []string // ids of the tasks to run; nil for all
 	Parent      *Parent
+	Repair      *Repair // of a virtual job
 }
 
 // Parent names the childJob task a job was started by.

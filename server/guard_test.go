@@ -22,7 +22,7 @@ func (a *api) guarded(t *testing.T, name, method, script, guard string) {
 }
 
 const (
-	jobsPath = "/operations-manager/jobs/"
+	jobPath  = "/operations-manager/jobs/"
 	starting = "/operations-manager/jobs/start"
 )
 
@@ -55,7 +55,7 @@ func TestUC12_blockedStopsJob(t *testing.T) {
 	// SI-11: validated, it is accepted and not started.
 	task := taskNamed(t, j, "C").Get("taskId").Text()
 	a.refused(t, http.StatusConflict, "POST", "/operations-manager/jobs/resume", `{"jobIds":["`+id+`"]}`)
-	j = a.must(t, "POST", jobsPath+id+"/tasks/"+task+"/approve", `{"reason":"checked with HR"}`).Get("data")
+	j = a.must(t, "POST", jobPath+id+"/tasks/"+task+"/approve", `{"reason":"checked with HR"}`).Get("data")
 	if blocked := taskNamed(t, j, "C").Get("blocked"); j.Get("status").Text() != "blocked" || !blocked.Get("approved").Truth() ||
 		blocked.Get("approvedBy").Text() != "admin" || blocked.Get("because").Text() != "checked with HR" || a.writes(t, "crm") != 0 {
 		t.Errorf("after validation: %s", blocked)
@@ -69,7 +69,7 @@ func TestUC12_blockedStopsJob(t *testing.T) {
 	if times(t, end, "A") != times(t, j, "A") || times(t, end, "B") != times(t, j, "B") || a.writes(t, "crm") != 105 {
 		t.Errorf("A and B ran again, or the changes were not made: %d writes", a.writes(t, "crm"))
 	}
-	history := a.must(t, "GET", jobsPath+id+"/history?limit=0", "").Get("data").String()
+	history := a.must(t, "GET", jobPath+id+"/history?limit=0", "").Get("data").String()
 	if !strings.Contains(history, `"type":"TaskApproved"`) || !strings.Contains(history, "checked with HR") {
 		t.Errorf("who and why is not recorded: %s", history)
 	}
@@ -84,15 +84,69 @@ func TestUC14_repair(t *testing.T) {
 	id := a.launch(t, "G", `{}`)
 	a.job(t, id, "blocked")
 	viewer := a.as(t, "vera", []string{"operator"})
-	viewer.refused(t, http.StatusForbidden, "POST", jobsPath+id+"/repair", `{}`)
-	a.refused(t, http.StatusBadRequest, "POST", jobsPath+id+"/repair", `{"mode":"try"}`)
-	a.must(t, "POST", jobsPath+id+"/repair", `{"reason":"a merger"}`)
+	viewer.refused(t, http.StatusForbidden, "POST", jobPath+id+"/repair", `{}`)
+	a.refused(t, http.StatusBadRequest, "POST", jobPath+id+"/repair", `{"mode":"try"}`)
+	a.must(t, "POST", jobPath+id+"/repair", `{"reason":"a merger"}`)
 	end := a.job(t, id, "complete")
 	if c := taskNamed(t, end, "C"); !c.Path("changes", "forced").Truth() || a.writes(t, "crm") != 6 {
 		t.Errorf("%d writes: %s", a.writes(t, "crm"), c)
 	}
 	// UC-19: what is not blocked cannot be repaired.
-	a.refused(t, http.StatusConflict, "POST", jobsPath+id+"/repair", `{}`)
+	a.refused(t, http.StatusConflict, "POST", jobPath+id+"/repair", `{}`)
+}
+
+// A validation or forced run is a job of its own in the history, of no stored workflow.
+func TestUC15_virtualJobs(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.lab(t, adapters.DefaultPool)
+	for method, kind := range map[string]string{"synchronise": "virtual:validation", "provision": "virtual:force"} {
+		a.guarded(t, method, method, `{"delete":6}`, `{"delete":6}`)
+		workflows := a.must(t, "GET", "/automation-studio/workflows", "").Get("total")
+		id := a.launch(t, method, `{}`)
+		blocked := taskNamed(t, a.job(t, id, "blocked"), "C").Get("iterations").At(0).Text()
+		a.must(t, "POST", jobsPath+id+"/repair", `{}`)
+		end := a.job(t, id, "complete")
+		if got, want := a.states(t, id), "A complete, B complete, C complete+, D complete, E complete"; got != want {
+			t.Errorf("steps are %s, want %s", got, want)
+		}
+		found := a.must(t, "GET", "/operations-manager/jobs?equals[type]="+kind, "").Get("data")
+		if found.Len() != 1 {
+			t.Fatalf("%d jobs of type %s: %s", found.Len(), kind, found)
+		}
+		v := found.At(0)
+		if v.Get("status").Text() != "complete" || v.Path("parent", "job").Text() != id || v.Get("ancestors").At(0).Text() != id ||
+			v.Path("repair", "of").Text() != blocked || v.Path("parent", "taskId").Text() != taskNamed(t, end, "C").Get("taskId").Text() {
+			t.Errorf("the virtual job does not tell where it comes from: %s", v)
+		}
+		if !value.Equal(a.must(t, "GET", "/automation-studio/workflows", "").Get("total"), workflows) {
+			t.Error("a workflow was stored")
+		}
+		if s := a.states(t, v.Get("_id").Text()); s != "C complete" {
+			t.Errorf("the virtual job ran %s", s)
+		}
+	}
+}
+
+// The repair of a task goes wrong: the job is in error and can be repaired in other ways.
+func TestUC15_repairFails(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.lab(t, adapters.DefaultPool)
+	a.sequence(t, "S", `"task":"A","method":"fail","incoming":{"state":"blocked","text":"too many"}`)
+	id := a.launch(t, "S", `{}`)
+	a.job(t, id, "blocked")
+	a.refused(t, http.StatusConflict, "POST", jobsPath+id+"/repair", `{"mode":"validate"}`)
+	a.must(t, "POST", jobsPath+id+"/repair", `{}`)
+	j := a.job(t, id, "error")
+	if e := j.Get("error").At(0); !strings.Contains(e.String(), "although a person had approved") {
+		t.Errorf("error %s", j.Get("error"))
+	}
+	task := taskNamed(t, j, "A").Get("taskId").Text()
+	a.must(t, "POST", jobsPath+id+"/tasks/"+task+"/complete", `{"finish_state":"success"}`)
+	a.job(t, id, "complete")
+	found := a.must(t, "GET", "/operations-manager/jobs?equals[type]=virtual:force", "").Get("data").At(0)
+	a.job(t, found.Get("_id").Text(), "canceled")
 }
 
 // A cancel at the threshold takes the blocked step and those after it.
@@ -149,7 +203,7 @@ func TestUC13_largeChangeSet(t *testing.T) {
 	a.guarded(t, "G", "synchronise", `{"create":20000}`, `{"create":20000}`)
 	id := a.launch(t, "G", `{}`)
 	a.job(t, id, "blocked")
-	a.must(t, "POST", jobsPath+id+"/repair", `{"mode":"validate"}`)
+	a.must(t, "POST", jobPath+id+"/repair", `{"mode":"validate"}`)
 	a.job(t, id, "complete")
 	if n := a.writes(t, "crm"); n != 20000 {
 		t.Errorf("%d writes, want 20000", n)

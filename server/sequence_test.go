@@ -26,7 +26,7 @@ func TestUC01_planBeforeStart(t *testing.T) {
 	a := newAPI(t) // nobody works
 	a.letters(t, "L")
 	id := a.launch(t, "L", `{}`)
-	plan := a.must(t, "GET", jobsPath+id+"?include=plan", "").Path("data", "plan")
+	plan := a.must(t, "GET", jobPath+id+"?include=plan", "").Path("data", "plan")
 	var got []string
 	for _, p := range plan.Elements() {
 		got = append(got, p.Get("order").String()+p.Get("step").Text()+p.Get("type").Text()+p.Get("runOn").Text())
@@ -34,7 +34,7 @@ func TestUC01_planBeforeStart(t *testing.T) {
 	if want := "1ALab.echoserver 2BLab.echoserver 3CLab.echoserver 4DLab.echoserver 5ELab.echoserver"; strings.Join(got, " ") != want {
 		t.Errorf("plan %s, want %s", got, want)
 	}
-	if a.must(t, "GET", jobsPath+id, "").Path("data", "plan").Kind() != value.KindAbsent {
+	if a.must(t, "GET", jobPath+id, "").Path("data", "plan").Kind() != value.KindAbsent {
 		t.Error("the plan is shown to those who did not ask")
 	}
 }
@@ -117,8 +117,8 @@ func TestUC06_agent(t *testing.T) {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-	there := taskNamed(t, a.must(t, "GET", jobsPath+id, "").Get("data"), "there")
-	reasons := a.must(t, "GET", jobsPath+id+"/explain", "").String()
+	there := taskNamed(t, a.must(t, "GET", jobPath+id, "").Get("data"), "there")
+	reasons := a.must(t, "GET", jobPath+id+"/explain", "").String()
 	if there.Get("waitingFor").Text() != "worker agent:site-1" || !strings.Contains(reasons, "on agent:site-1") {
 		t.Errorf("it does not say what it waits for: %s; %s", there, reasons)
 	}

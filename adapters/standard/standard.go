@@ -12,8 +12,11 @@ import (
 	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/adapters/ldap"
 	"github.com/heddlehq/heddle/adapters/mail"
+	"github.com/heddlehq/heddle/adapters/mongo"
 	"github.com/heddlehq/heddle/adapters/netconf"
 	"github.com/heddlehq/heddle/adapters/scim"
+	"github.com/heddlehq/heddle/adapters/sql"
+	"github.com/heddlehq/heddle/adapters/webhook"
 )
 
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
@@ -26,8 +29,11 @@ func Kinds() []*adapters.Kind {
 		lab.Kind(),
 		ldap.Kind(),
 		mail.Kind(),
+		mongo.Kind(),
 		netconf.Kind(),
 		scim.Kind(),
+		sql.Kind(),
+		webhook.Kind(),
 	}
 	slices.SortFunc(kinds, func(a, b *adapters.Kind) int { return strings.Compare(a.App, b.App) })
 	return kinds

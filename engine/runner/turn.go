@@ -205,12 +205,12 @@ func (t *turn) step(ctx context.Context, ev engine.Event) error {
 	if ev.At == 0 {
 		ev.At = t.shard.r.Now().UnixMilli()
 	}
-	if ev.Type == engine.ChildFinished && ev.Status.Final() && ev.Variables.IsAbsent() {
+	if ev.Type == engine.ChildFinished && (ev.Status.Final() || ev.Status == engine.Errored) && ev.Variables.IsAbsent() {
 		child, err := t.shard.r.Job(ctx, ev.Child)
 		if err != nil {
 			return err
 		}
-		ev.Variables = child.Job.Variables
+		ev.Variables = child.Machine.Result(child.Job)
 	}
 	effects, err := t.apply(t.fitting(ev))
 	if err != nil {
