@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/scrapli/scrapligo/assets"
 	"github.com/scrapli/scrapligo/driver/generic"
 	modes "github.com/scrapli/scrapligo/driver/network"
 	"github.com/scrapli/scrapligo/driver/options"
@@ -19,10 +20,12 @@ const platformGeneric = "generic"
 
 // The modes of a command line that are used.
 const (
-	modeExec       = "exec"
 	modePrivileged = "privilege-exec"
 	modeConfig     = "configuration"
 )
+
+// unused are modes that are never entered: they only add prompts that output may be taken for.
+var unused = []string{"configuration-exclusive", "configuration-private", "root-shell", "run", "shell", "tclsh"}
 
 // dialect is how a platform works on a candidate configuration; the commands are those of its
 // configuration mode, except save.
@@ -81,7 +84,12 @@ default:
 
 // Platforms lists the names of the platforms in order.
 func Platforms() []string {
-	out := append(platform.GetPlatformNames(), "cisco_asa", platformGeneric)
+	out := []string{"cisco_asa", platformGeneric}
+	for _, name := range platform.GetPlatformNames() {
+		if _, err := assets.Assets.ReadFile("platforms/" + name + ".yaml"); err == nil { // one has a name and no description
+			out = append(out, name)
+		}
+	}
 	slices.Sort(out)
 	return out
 }
@@ -118,11 +126,8 @@ func drivers(t devices.Target, opts ...util.Option) (*generic.Driver, *modes.Dri
 		d, err := p.GetGenericDriver()
 		return d, nil, err
 	}
-	// Modes that are never entered only add prompts that output may be taken for.
-	for name := range n.PrivilegeLevels {
-		if name != modeExec && name != modePrivileged && name != modeConfig && name != n.DefaultDesiredPriv {
-			delete(n.PrivilegeLevels, name)
-		}
+	for _, name := range unused {
+		delete(n.PrivilegeLevels, name)
 	}
 	n.UpdatePrivileges()
 	n.OnClose = nil // the connection is closed, which ends the command line

@@ -17,6 +17,7 @@ import (
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/network"
+	"github.com/heddlehq/heddle/engine"
 )
 
 // Config is the part of an instance's configuration that the kinds share.
@@ -242,7 +243,7 @@ func (n *Network) Each(ctx context.Context, call *adapters.Call, targets []Targe
 			select {
 			case n.slots <- struct{}{}:
 				defer func() { <-n.slots }()
-				errs[i] = do(ctx, i)
+				errs[i] = guarded(func() error { return do(ctx, i) })
 			case <-ctx.Done():
 				errs[i] = ctx.Err()
 			}
@@ -253,4 +254,14 @@ func (n *Network) Each(ctx context.Context, call *adapters.Call, targets []Targe
 		call.Progress(float64(k+1)*100/float64(len(targets)), fmt.Sprintf("%s: %d of %d devices", targets[i].Name, k+1, len(targets)))
 	}
 	return errs
+}
+
+// guarded turns a panic, which what a device says must not cause, into the error of that device.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &adapters.Error{Class: engine.ClassInternal, Text: fmt.Sprintf("the adapter panicked: %v", p), Retryable: new(bool)}
+		}
+	}()
+	return do()
 }
