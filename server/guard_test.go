@@ -105,7 +105,7 @@ func TestUC15_virtualJobs(t *testing.T) {
 		workflows := a.must(t, "GET", "/automation-studio/workflows", "").Get("total")
 		id := a.launch(t, method, `{}`)
 		blocked := taskNamed(t, a.job(t, id, "blocked"), "C").Get("iterations").At(0).Text()
-		a.must(t, "POST", jobsPath+id+"/repair", `{}`)
+		a.must(t, "POST", jobPath+id+"/repair", `{}`)
 		end := a.job(t, id, "complete")
 		if got, want := a.states(t, id), "A complete, B complete, C complete+, D complete, E complete"; got != want {
 			t.Errorf("steps are %s, want %s", got, want)
@@ -136,14 +136,14 @@ func TestUC15_repairFails(t *testing.T) {
 	a.sequence(t, "S", `"task":"A","method":"fail","incoming":{"state":"blocked","text":"too many"}`)
 	id := a.launch(t, "S", `{}`)
 	a.job(t, id, "blocked")
-	a.refused(t, http.StatusConflict, "POST", jobsPath+id+"/repair", `{"mode":"validate"}`)
-	a.must(t, "POST", jobsPath+id+"/repair", `{}`)
+	a.refused(t, http.StatusConflict, "POST", jobPath+id+"/repair", `{"mode":"validate"}`)
+	a.must(t, "POST", jobPath+id+"/repair", `{}`)
 	j := a.job(t, id, "error")
 	if e := j.Get("error").At(0); !strings.Contains(e.String(), "although a person had approved") {
 		t.Errorf("error %s", j.Get("error"))
 	}
 	task := taskNamed(t, j, "A").Get("taskId").Text()
-	a.must(t, "POST", jobsPath+id+"/tasks/"+task+"/complete", `{"finish_state":"success"}`)
+	a.must(t, "POST", jobPath+id+"/tasks/"+task+"/complete", `{"finish_state":"success"}`)
 	a.job(t, id, "complete")
 	found := a.must(t, "GET", "/operations-manager/jobs?equals[type]=virtual:force", "").Get("data").At(0)
 	a.job(t, found.Get("_id").Text(), "canceled")

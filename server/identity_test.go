@@ -84,7 +84,7 @@ func TestSequence_leavers(t *testing.T) {
 	if got := taskNamed(t, j, "Synchronise HR").Path("blocked", "reason", "reached").String(); got != `[{"kind":"delete","count":10,"limit":8,"percent":10}]` {
 		t.Errorf("reached %s", got)
 	}
-	a.must(t, "POST", jobsPath+id+"/repair", `{"reason":"a site was closed"}`)
+	a.must(t, "POST", jobPath+id+"/repair", `{"reason":"a site was closed"}`)
 	j = a.job(t, id, "complete")
 	if n := a.writes(t, "identities"); n != before+10 || j.Path("variables", "report").Len() != 63 {
 		t.Errorf("%d writes, want 10; report of %d lines", n-before, j.Path("variables", "report").Len())
