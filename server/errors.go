@@ -210,6 +210,8 @@ func decideStore(err error, a *answer) bool {
 		a.problems = []problem{{"/query/" + value.EscapePointer(pointer), "filter", err.Error()}}
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrClosed):
 		a.status, a.text, a.wait = http.StatusServiceUnavailable, "the store does not take this now", 5*time.Second
+	case errors.Is(err, store.ErrUnavailable):
+		a.status, a.text, a.wait = http.StatusServiceUnavailable, "the store does not answer now", 5*time.Second
 	default:
 		return false
 	}

@@ -55,10 +55,17 @@ func (b *syncBuffer) String() string {
 
 func newAPI(t testing.TB) *api {
 	t.Helper()
-	st, err := memstore.New(memstore.Options{})
+	return newAPIOn(t, func(s store.Store) store.Store { return s })
+}
+
+// newAPIOn is newAPI with something between the server and its store.
+func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
+	t.Helper()
+	memory, err := memstore.New(memstore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	st := between(memory)
 	lib := library.New(library.Options{Store: st, Catalog: labCatalog{builtin.Catalog()}})
 	feed := membus.New(membus.Options{})
 	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib})
@@ -83,7 +90,7 @@ func newAPI(t testing.TB) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &api{Server: s, auth: who, store: st, runner: run, bus: feed, log: log}
+	a := &api{Server: s, auth: who, store: memory, runner: run, bus: feed, log: log}
 	a.token = a.login(t, auth.Admin, adminPassword)
 	return a
 }

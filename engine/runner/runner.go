@@ -103,6 +103,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	g.Go(func() error { return r.sweep(ctx) })
 	g.Go(func() error { return r.attend(ctx) })
 	err := g.Wait()
+	for _, s := range r.shards {
+		s.handBack()
+	}
 	r.leave(ctx)
 	if errors.Is(err, context.Canceled) {
 		return nil
