@@ -12,7 +12,7 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-var jobList = shape{collection: store.Jobs, plain: []string{"archived"}, sort: []store.Order{{Field: "metrics.start_time"}}}
+var jobList = shape{collection: store.Jobs, page: 10, plain: []string{"archived"}, sort: []store.Order{{Field: "metrics.start_time"}}}
 
 // startJob starts a job by the name of its workflow. Nothing is answered before it is stored.
 func startJob(c *call) (value.Value, error) {
