@@ -168,7 +168,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	}
 	s.Own("OperationsManager", "getJobs", api.GetJobs)
 	s.Own("OperationsManager", "getTasks", api.GetTasks)
-	fires, err := triggers.New(triggers.Options{Store: s.Store, Bus: s.Bus, Library: s.Library, Engine: s.Runner, Auth: a, Log: log})
+	fires, err := triggers.New(triggers.Options{Store: s.Store, Bus: s.Bus, Library: s.Library, Engine: s.Runner, Auth: a, Log: log, Draining: s.Runner.Draining()})
 	if err != nil {
 		return err
 	}
