@@ -14,6 +14,7 @@ const (
 	Groups           = "groups"
 	History          = "history"
 	Jobs             = "jobs"
+	Keys             = "keys"
 	Payloads         = "payloads"
 	Projects         = "projects"
 	Quarantine       = "quarantine"
@@ -157,6 +158,10 @@ var Collections = []Collection{
 			Sparsely("due"),
 			Sparsely("live"),
 		},
+	},
+	{
+		Name:   Keys, // that values are encrypted with, each wrapped by a master key, which is elsewhere
+		Fields: []Field{{Name: "created", Type: Time}, {Name: "master", Type: Text}},
 	},
 	{
 		Name: Payloads, // the texts of large values, by the root of the jobs that hold them; see package payload
