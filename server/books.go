@@ -47,6 +47,7 @@ type deed struct {
 	each          []target    // what an act on many was done to
 	answer        value.Value
 	err           error
+	reveals       bool // it shows encrypted values
 	replayed      bool // it was done, and noted, by an earlier call
 }
 
@@ -139,7 +140,7 @@ func (b *books) keep(entries []audit.Entry, err error) {
 func (b *books) enter(c *call) {
 	status := c.Response().Status
 	denied := status == http.StatusUnauthorized || status == http.StatusForbidden
-	if !denied && (!c.deed.route.acts() || c.deed.replayed || errors.Is(c.deed.err, errBooksClosed)) {
+	if !denied && (!c.deed.route.acts() && !c.deed.reveals || c.deed.replayed || errors.Is(c.deed.err, errBooksClosed)) {
 		return
 	}
 	entries := c.deed.entries(c, status)
@@ -312,6 +313,7 @@ var nouns = []struct{ prefix, kind string }{
 	{"/logout", "session"},
 	{"/oauth", "session"},
 	{"/workflow_builder", "workflow"},
+	{"/workflow_engine/getJob", "job"},
 }
 
 // applications that stand before the noun in a route's path.

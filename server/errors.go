@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
@@ -101,6 +102,10 @@ func decideAdmission(err error, a *answer) bool {
 		return true
 	}
 	switch {
+	case errors.Is(err, keyring.ErrForged):
+		a.status = http.StatusBadRequest
+	case errors.Is(err, keyring.ErrKey), errors.Is(err, runner.ErrNoKeys):
+		a.status, a.wait = http.StatusServiceUnavailable, time.Minute
 	case errors.Is(err, errUnderWay):
 		a.status, a.wait = http.StatusConflict, time.Second
 	case errors.Is(err, errBooksClosed):

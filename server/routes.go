@@ -63,6 +63,8 @@ func routes() []route {
 		{get, "/heddle/audit/verify", "verifyAudit", auth.ReadAudit, verifyAudit},
 		{get, "/heddle/doctor", "checkStore", auth.ReadHealth, examine(false)},
 		{post, "/heddle/doctor", "repairStore", auth.OperateServers, examine(true)},
+		{get, "/heddle/keys", "getKeys", auth.ReadHealth, listKeys},
+		{post, "/heddle/keys/rotate", "rotateKeys", auth.OperateServers, rotateKeys},
 		{get, "/heddle/pprof/*", "getProfile", auth.OperateServers, profile},
 		{get, "/heddle/quarantine", "getQuarantine", auth.ReadHealth, listQuarantine},
 		{post, "/heddle/quarantine/:id/replay", "replayQuarantined", auth.OperateServers, replayQuarantine},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
@@ -43,6 +44,8 @@ type Options struct {
 	Name    string       // of this server, as health reports show it; "heddle" unless set
 	Version string       // of Heddle itself; "dev" unless set
 
+	// Keys opens encrypted values for those who may see them; without it nobody may.
+	Keys *keyring.Keyring
 	// Limits bounds the calls of one account or address; see [DefaultLimits].
 	Limits Limits
 	// Basic lets service accounts show their id and secret with each call, over TLS alone.
@@ -175,7 +178,13 @@ func (c *call) run() (value.Value, error) {
 			return value.Absent, err
 		}
 	}
-	do := func() (value.Value, error) { return c.deed.route.handle(c) }
+	do := func() (value.Value, error) {
+		v, err := c.deed.route.handle(c)
+		if err != nil {
+			return v, err
+		}
+		return c.shown(v)
+	}
 	if key := c.Request().Header.Get(OnceHeader); key != "" && c.who != nil && unsafe(c.Request().Method) {
 		c.forget(c.Request().Context())
 		return c.once(key, do)

@@ -43,6 +43,8 @@ var commands = []func(*console) *cobra.Command{
 	newServer,
 	newQuarantine,
 	newAudit,
+	newKey,
+	newToken,
 	newDoctor,
 	newBench,
 }
