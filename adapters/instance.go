@@ -195,9 +195,11 @@ func (o *opened) strike(v value.Value) value.Value {
 	case value.KindString:
 		return value.String(o.redact.Replace(v.Text()))
 	case value.KindArray:
-		for i, e := range v.Elements() {
-			v = v.WithAt(i, o.strike(e))
+		out := make([]value.Value, 0, v.Len())
+		for _, e := range v.Elements() {
+			out = append(out, o.strike(e))
 		}
+		return value.Array(out...)
 	case value.KindObject:
 		var out value.Members
 		for key, m := range v.Members() {

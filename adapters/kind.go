@@ -36,6 +36,8 @@ type Spec struct {
 	readOnly  bool
 	canBlock  bool
 	canWarn   bool
+	plans     bool // in two halves, see Guarded
+	validates bool
 	checkedBy *schemas.Schema
 	do        func(ctx context.Context, c *Call) Result
 	single    bool // one output, resultName, because Out is no struct
@@ -183,6 +185,12 @@ func (k *Kind) Manifest() value.Value {
 		if s.canBlock {
 			m.Set("canBlock", value.True)
 		}
+		if s.plans {
+			m.Set("guarded", value.True)
+		}
+		if s.validates {
+			m.Set("validates", value.True)
+		}
 		if s.canWarn {
 			m.Set("canWarn", value.True)
 		}
@@ -206,6 +214,7 @@ func (k *Kind) Catalog() []workflows.Method {
 		m := workflows.Method{
 			App: k.App, Name: s.name, CanvasName: s.name, Summary: s.summary, Description: s.summary, DisplayName: k.App,
 			Location: "Adapter", LocationType: k.App, Type: workflows.Automatic, CanBlock: s.canBlock, CanWarn: s.canWarn,
+			Guarded: s.plans, Validates: s.validates,
 			Incoming: params(s.incoming), Outgoing: params(s.outgoing),
 		}
 		m.Incoming = append(m.Incoming, workflows.Param{

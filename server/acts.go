@@ -254,6 +254,62 @@ func completeTask(c *call) (value.Value, error) {
 	return c.onTask("Successfully completed task", engine.Event{Type: engine.TaskCompleted, Outcome: outcome, Text: reason})
 }
 
+// accept is a route that approves or repairs a blocked task: {"reason", "mode"}.
+func accept(kind engine.EventType, message string) func(c *call) (value.Value, error) {
+	return func(c *call) (value.Value, error) {
+		ev, err := c.acceptance(kind)
+		if err != nil {
+			return value.Absent, err
+		}
+		return c.onTask(message, ev)
+	}
+}
+
+func (c *call) acceptance(kind engine.EventType) (engine.Event, error) {
+	ev := engine.Event{Type: kind}
+	body, err := c.object()
+	if err != nil {
+		return ev, err
+	}
+	if ev.Text, err = optionalText(body, "reason"); err != nil {
+		return ev, err
+	}
+	if ev.Mode, err = optionalText(body, "mode"); err != nil {
+		return ev, err
+	}
+	if ev.Mode != "" && ev.Mode != engine.ModeValidate && ev.Mode != engine.ModeForce {
+		return ev, badAt("/mode", "enum", "\"mode\" must be %q or %q, not %q.", engine.ModeValidate, engine.ModeForce, clip(ev.Mode))
+	}
+	return ev, nil
+}
+
+// repairJob approves everything that blocks a job and lets it go on.
+func repairJob(c *call) (value.Value, error) {
+	ev, err := c.acceptance(engine.TaskApproved)
+	if err != nil {
+		return value.Absent, err
+	}
+	id := c.text("id")
+	st, err := c.job(id)
+	if err != nil {
+		return value.Absent, err
+	}
+	if st.Job.Status != engine.BlockedJ {
+		return value.Absent, refuse(clash, "job %s is %s, not blocked; there is nothing to repair", id, st.Job.Status.Shown())
+	}
+	tasks := st.Machine.Workflow().Tasks
+	for i, t := range st.Job.Tasks {
+		if t.Status != engine.TaskBlocked || t.Approved != "" {
+			continue
+		}
+		ev.Task = tasks[i].ID
+		if _, err := c.apply(id, ev); err != nil {
+			return value.Absent, err
+		}
+	}
+	return c.act(id, "Successfully repaired job", engine.Event{Type: engine.JobResumed, Text: ev.Text})
+}
+
 // onTaskWith is a route for an act on a task that takes only a reason.
 func onTaskWith(kind engine.EventType, message string) func(c *call) (value.Value, error) {
 	return func(c *call) (value.Value, error) {

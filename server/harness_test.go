@@ -59,7 +59,7 @@ func newAPI(t testing.TB) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lib := library.New(library.Options{Store: st, Catalog: builtin.Catalog()})
+	lib := library.New(library.Options{Store: st, Catalog: labCatalog{builtin.Catalog()}})
 	feed := membus.New(membus.Options{})
 	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -166,17 +166,21 @@ var operationsRoutes = []route{
 	{put, "/jobs/:id/groups", "replaceJobGroups", auth.OperateJobs, changeGroups(replaceGroups)},
 	{remove, "/jobs/:id/groups/:group", "removeJobGroup", auth.OperateJobs, changeGroups(removeGroup)},
 	{get, "/jobs/:id/history", "getJobHistory", auth.ReadJobs, jobHistory},
+	{post, "/jobs/:id/repair", "repairJob", auth.ApproveJobs, repairJob},
 	{post, "/jobs/:id/revert", "revertJob", auth.OperateJobs, revertJob},
-	{post, "/jobs/:id/tasks/:task/approve", "approveTask", auth.ApproveJobs, onTaskWith(engine.TaskApproved, "Successfully approved task")},
+	{post, "/jobs/:id/tasks/:task/approve", "approveTask", auth.ApproveJobs, accept(engine.TaskApproved, "Successfully approved task")},
 	{post, "/jobs/:id/tasks/:task/complete", "completeTask", auth.RepairJobs, completeTask},
 	{post, "/jobs/:id/tasks/:task/finish", "finishTask", auth.WorkTasks, finishTask},
 	{get, "/jobs/:id/tasks/:task/manual-controller", "getManualTask", auth.WorkTasks, manualController},
-	{post, "/jobs/:id/tasks/:task/repair", "repairTask", auth.ApproveJobs, onTaskWith(engine.TaskRepaired, "Successfully repaired task")},
+	{post, "/jobs/:id/tasks/:task/repair", "repairTask", auth.ApproveJobs, accept(engine.TaskRepaired, "Successfully repaired task")},
 	{post, "/jobs/:id/tasks/:task/retry", "retryTask", auth.OperateJobs, retryTask},
 	{post, "/jobs/:id/tasks/:task/skip", "skipTask", auth.RepairJobs, onTaskWith(engine.TaskSkipped, "Successfully skipped task")},
 	{post, "/jobs/:id/unwatch", "unwatchJob", auth.ReadJobs, watch(false)},
 	{patch, "/jobs/:id/variables", "updateJobVariables", auth.ChangeJobs, patchVariables},
 	{post, "/jobs/:id/watch", "watchJob", auth.ReadJobs, watch(true)},
+
+	// what a job will do
+	{get, "/workflows/:name/steps", "getSteps", auth.ReadDocuments, listSteps},
 
 	// task runs
 	{get, "/tasks", "getTasks", auth.ReadJobs, listTasks},

@@ -66,6 +66,7 @@ type Options struct {
 type Server struct {
 	Options
 	echo    *echo.Echo
+	needs   map[string]auth.Permission // of the operations, by name
 	schema  *store.Schema
 	orders  triggers.Orders
 	started time.Time
@@ -118,7 +119,9 @@ func New(o Options) (*Server, error) {
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail
 	s.echo.Pre(secure, s.log, s.recovering, s.cors, normalise)
+	s.needs = map[string]auth.Permission{}
 	for _, r := range routes() {
+		s.needs[r.name] = r.may
 		s.echo.Add(r.method, r.path, s.serve(r))
 	}
 	return s, nil

@@ -225,7 +225,7 @@ func (c *call) fire(t *workflows.Trigger, payload value.Value) (value.Value, err
 	if err != nil {
 		return value.Absent, err
 	}
-	st, err := c.begin(b)
+	st, err := c.begin(b, startOptions{})
 	if err != nil {
 		return value.Absent, err
 	}

@@ -53,6 +53,7 @@ type Runner struct {
 	timers  *timers
 	endings endings
 	members members
+	search  search
 	ready   chan struct{} // closed once Run takes work
 }
 

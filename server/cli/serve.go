@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -216,14 +215,6 @@ func maxConnections() int {
 		return 1024
 	}
 	return int(min(max(files.Cur/2, 16), 100_000))
-}
-
-// tuneMemory lets garbage grow to twice the live heap, which saves a tenth of the processor
-// time; GOGC in the environment wins.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
-	}
 }
 
 // serverName tells servers on one store apart.

@@ -304,6 +304,24 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// TestSettle_gap lets queries follow each other as fast as they can, each after a write of its own.
+func TestSettle_gap(t *testing.T) {
+	t.Parallel()
+	s := openNotes(t, filepath.Join(t.TempDir(), "gap.db"))
+	n := 0
+	for began := time.Now(); time.Since(began) < 10*flushGap; n++ {
+		if err := s.Commit(t.Context(), note(fmt.Sprint("n", n), 10))[0]; err != nil {
+			t.Fatal(err)
+		}
+		if got := count(t, s); got != n+1 {
+			t.Fatalf("%d notes, want %d", got, n+1)
+		}
+	}
+	if n > 12 {
+		t.Errorf("%d flushes in %s, want one in %s at most", n, 10*flushGap, flushGap)
+	}
+}
+
 // FuzzReplay reads records that were never written.
 func FuzzReplay(f *testing.F) {
 	schema, err := store.NewSchema(notesOnly)

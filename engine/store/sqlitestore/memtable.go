@@ -62,6 +62,10 @@ const (
 	flushAfter = 500 * time.Millisecond
 	flushBytes = 4 << 20
 	fullBytes  = 2 * flushBytes // commits wait while two generations have so much
+
+	// flushGap is how long after a flush the next one begins that a query waits for: many
+	// people who look at lists must not undo what gathering saves.
+	flushGap = 25 * time.Millisecond
 )
 
 // memtable holds what the journal has and the tables do not have yet, in two generations: one
@@ -72,6 +76,7 @@ type memtable struct {
 	flushing *generation   // nil when there is nothing on its way
 	applied  uint64        // number of the last record whose writes stand in the tables
 	wanted   uint64        // number of the record that somebody waits for to stand there
+	ended    time.Time     // when the last flush ended
 	failed   error         // why the last flush failed; nil after one that did not
 	touched  []uint64      // by collection and field of it, see [table.place]: the last record that concerns it
 	changed  chan struct{} // closed when a flush has ended
@@ -252,8 +257,8 @@ func (m *memtable) close() {
 	m.signal()
 }
 
-// ended tells whether the flusher has nothing more to do.
-func (m *memtable) ended() bool {
+// over tells whether the flusher has nothing more to do.
+func (m *memtable) over() bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return m.closed && (m.failed != nil || m.flushing == nil && len(m.adding.docs) == 0)
@@ -270,7 +275,10 @@ func (m *memtable) due() (g *generation, wait time.Duration) {
 		return nil, 0
 	}
 	wait = flushAfter - time.Since(m.adding.since)
-	if wait > 0 && m.wanted <= m.applied && m.adding.bytes < flushBytes && !m.closed {
+	if m.wanted > m.applied {
+		wait = min(wait, flushGap-time.Since(m.ended))
+	}
+	if wait > 0 && m.adding.bytes < flushBytes && !m.closed {
 		return nil, wait
 	}
 	m.flushing, m.adding = m.adding, newGeneration()
@@ -281,7 +289,7 @@ func (m *memtable) due() (g *generation, wait time.Duration) {
 func (m *memtable) flushed(g *generation, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.failed = err
+	m.failed, m.ended = err, time.Now()
 	if err == nil {
 		m.applied, m.flushing = g.last, nil
 	}

@@ -170,7 +170,7 @@ func lock(path string) (*conn, error) {
 func openWriter(path string) (*conn, error) {
 	source, err := dsn(path,
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
-		"foreign_keys(0)", "cache_size(-32768)", "temp_store(MEMORY)",
+		"foreign_keys(0)", "cache_size(-16384)", "temp_store(MEMORY)",
 		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err
@@ -187,7 +187,7 @@ func openWriter(path string) (*conn, error) {
 
 // openReader dials a connection for a goroutine of its own that reads.
 func openReader(path string) (*conn, error) {
-	source, err := dsn(path, "busy_timeout(10000)", "query_only(1)", "cache_size(-8192)", "temp_store(MEMORY)")
+	source, err := dsn(path, "busy_timeout(10000)", "query_only(1)", "cache_size(-2048)", "temp_store(MEMORY)")
 	if err != nil {
 		return nil, err
 	}

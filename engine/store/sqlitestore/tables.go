@@ -35,7 +35,7 @@ func newTables(c *conn, byName map[string]*table) *tables {
 // or closed and a flush has failed.
 func (w *tables) flushing(m *memtable) {
 	const again = time.Second // after a flush that failed
-	for !m.ended() {
+	for !m.over() {
 		g, wait := m.due()
 		if g == nil {
 			pause(m.wake, wait)
@@ -157,7 +157,7 @@ func (w *tables) transaction(f func() error) (err error) {
 	}
 	if _, err := w.conn.exec("COMMIT"); err != nil {
 		if code(err) == lib.SQLITE_IOERR {
-			w.broken = fmt.Errorf("a write may not have reached the disk; the store takes no more until it is opened anew: %w", err)
+			w.broken = fmt.Errorf("%w: %w", errUnsynced, err)
 		}
 		return err
 	}
