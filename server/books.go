@@ -31,10 +31,10 @@ var readingPosts = map[string]bool{
 	"searchJobs": true, "searchWorkflows": true, "validateAsset": true, "validateWorkflow": true,
 }
 
-// acts tells whether each call of a route leaves an audit entry: it changes something, or
-// carries documents out of the server.
+// acts tells whether each call of a route leaves an audit entry: it changes something,
+// carries documents out of the server, or lets somebody in.
 func (r route) acts() bool {
-	return r.method != http.MethodGet && !readingPosts[r.name] || strings.HasPrefix(r.name, "export")
+	return r.method != http.MethodGet && !readingPosts[r.name] || strings.HasPrefix(r.name, "export") || r.name == "finishOIDC"
 }
 
 // deed is what the audit log is to say of a call. Bodies are not part of it: they may hold
@@ -69,7 +69,7 @@ var errBooksClosed = errors.New("the audit log cannot be written; nothing is cha
 // begins before it is stored. What a crash can lose is thus the entries of the calls that
 // nobody got an answer to; what they did to jobs is in the jobs' histories.
 //
-// Of the denials of one caller only some a minute are noted one by one, so that nobody can
+// Of the denials of one caller, and of the mistakes of strangers, only some a minute are noted one by one, so that nobody can
 // fill the store by knocking; the others are counted, and the count is noted.
 type books struct {
 	log     *audit.Log
@@ -144,7 +144,7 @@ func (b *books) enter(c *call) {
 		return
 	}
 	entries := c.deed.entries(c, status)
-	if denied || status == http.StatusTooManyRequests {
+	if denied || status == http.StatusTooManyRequests || c.who == nil && status >= http.StatusBadRequest {
 		if !b.knocked(entries[0]) {
 			return
 		}

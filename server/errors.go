@@ -194,6 +194,14 @@ func decideAuth(err error, a *answer) bool {
 		a.status = http.StatusConflict
 		return true
 	}
+	if errors.Is(err, auth.ErrTaken) {
+		a.status = http.StatusConflict
+		return true
+	}
+	if errors.Is(err, errProvider) {
+		a.status, a.text, a.wait = http.StatusServiceUnavailable, errProvider.Error(), 10*time.Second
+		return true
+	}
 	a.status = http.StatusUnauthorized
 	return errors.Is(err, auth.ErrCredentials) || errors.Is(err, auth.ErrNoSession)
 }

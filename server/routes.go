@@ -30,6 +30,8 @@ func routes() []route {
 	table := []route{
 		// who calls
 		{post, "/login", "login", auth.Public, login},
+		{get, "/login/oidc", "beginOIDC", auth.Public, beginOIDC},
+		{get, "/login/oidc/callback", "finishOIDC", auth.Public, finishOIDC},
 		{post, "/logout", "logout", auth.Known, logout},
 		{post, "/oauth/token", "getToken", auth.Public, oauthToken},
 		{get, "/user/settings", "getUserSettings", auth.Known, userSettings},

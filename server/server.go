@@ -46,6 +46,8 @@ type Options struct {
 
 	// Keys opens encrypted values for those who may see them; without it nobody may.
 	Keys *keyring.Keyring
+	// OIDC lets people log in at an identity provider; nil does not.
+	OIDC *OIDC
 	// Limits bounds the calls of one account or address; see [DefaultLimits].
 	Limits Limits
 	// Basic lets service accounts show their id and secret with each call, over TLS alone.
@@ -72,6 +74,7 @@ type Server struct {
 	started time.Time
 	books   *books
 	limiter *limiter
+	oidc    *provider // nil without any
 
 	forgetting forgetting
 }
@@ -115,6 +118,12 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
 	s.limiter = newLimiter(o.Limits, o.Now)
+	if o.OIDC != nil {
+		if err := o.OIDC.Check(); err != nil {
+			return nil, fmt.Errorf("new server: OIDC: %w", err)
+		}
+		s.oidc = &provider{OIDC: o.OIDC}
+	}
 	s.books = newBooks(o.Store, o.Now, o.Log)
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail

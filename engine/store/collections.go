@@ -40,6 +40,7 @@ var Collections = []Collection{
 		Name: Accounts,
 		Fields: []Field{
 			{Name: "username", Type: Text, Unique: true},
+			{Name: "subject", Type: Text, Unique: true}, // at an identity provider
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
 		},
