@@ -39,7 +39,7 @@ var rooms = map[string][]string{
 	"engine/doctor":            {"engine", "engine/library", "engine/payload", "engine/runner", "engine/store", "workflows", "workflows/value"},
 	"engine/payload":           {"engine/store", "workflows/value"},
 	"engine/runner":            {"adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/payload", "engine/sealed", "engine/store", "schemas", "workflows", "workflows/transformation", "workflows/value"},
-	"engine/vault":             {"workflows/value"},
+	"engine/vault":             {"engine/keyring", "engine/store", "workflows/value"},
 	"engine/simulation":        {"engine", "engine/builtin", "workflows", "workflows/transformation", "workflows/value"},
 	"engine/store":             {"engine/store", "workflows/value"},
 	"schemas":                  {"workflows/value"},

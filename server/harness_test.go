@@ -13,6 +13,7 @@ import (
 
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/bus/membus"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
@@ -61,7 +62,15 @@ func newAPI(t testing.TB) *api {
 	}
 	lib := library.New(library.Options{Store: st, Catalog: labCatalog{builtin.Catalog()}})
 	feed := membus.New(membus.Options{})
-	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib})
+	master, err := keyring.NewLocal(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := keyring.New(st, master, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := runner.New(runner.Options{Seal: keys, Store: st, Bus: feed, Library: lib})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
@@ -79,7 +88,7 @@ func newAPI(t testing.TB) *api {
 		t.Fatal(err)
 	}
 	log := &syncBuffer{}
-	s, err := server.New(server.Options{Runner: run, Library: lib, Store: st, Auth: who, Log: slog.New(slog.NewTextHandler(log, nil))})
+	s, err := server.New(server.Options{Keys: keys, Runner: run, Library: lib, Store: st, Auth: who, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/sealed"
 	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/schemas"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -212,6 +213,10 @@ func (r *Runner) prepare(ctx context.Context, b Begin) (*engine.Machine, *engine
 	}
 	if err := r.canSeal(ctx, m.Workflow()); err != nil {
 		return nil, nil, fmt.Errorf("start workflow %q: %w", m.Workflow().Name, err)
+	}
+	if start.Parent == nil && sealed.Holds(start.Variables) {
+		// Nothing was encrypted yet for a job that begins a family.
+		return nil, nil, &InputError{m.Workflow().Name, []schemas.Violation{{Keyword: "sealed", Message: "must not hold what looks like an encrypted value"}}}
 	}
 	clear, _, err := r.opened(ctx, familyOfStart(&start), start.Variables)
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path"
 	"strings"
 	"time"
 
@@ -59,7 +58,7 @@ func TokenFile(file string) func() (string, error) {
 
 // Secret reads a field of a secret: the mount of its engine, and its path there.
 func (c *Client) Secret(ctx context.Context, mount, secret, field string) (string, error) {
-	answer, err := c.call(ctx, http.MethodGet, path.Join(mount, "data", secret), value.Absent)
+	answer, err := c.call(ctx, http.MethodGet, mount+"/data/"+secret, value.Absent)
 	if err != nil {
 		return "", fmt.Errorf("secret %s/%s: %w", mount, secret, err)
 	}
@@ -75,7 +74,7 @@ func (c *Client) Secret(ctx context.Context, mount, secret, field string) (strin
 
 // Encrypt encrypts with a key of the transit engine.
 func (c *Client) Encrypt(ctx context.Context, key string, text []byte) (string, error) {
-	answer, err := c.call(ctx, http.MethodPost, path.Join("transit/encrypt", key),
+	answer, err := c.call(ctx, http.MethodPost, "transit/encrypt/"+key,
 		value.Object("plaintext", value.String(base64.StdEncoding.EncodeToString(text))))
 	if err != nil {
 		return "", err
@@ -85,7 +84,7 @@ func (c *Client) Encrypt(ctx context.Context, key string, text []byte) (string, 
 
 // Decrypt reverses Encrypt.
 func (c *Client) Decrypt(ctx context.Context, key, sealed string) ([]byte, error) {
-	answer, err := c.call(ctx, http.MethodPost, path.Join("transit/decrypt", key), value.Object("ciphertext", value.String(sealed)))
+	answer, err := c.call(ctx, http.MethodPost, "transit/decrypt/"+key, value.Object("ciphertext", value.String(sealed)))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +93,7 @@ func (c *Client) Decrypt(ctx context.Context, key, sealed string) ([]byte, error
 
 func (c *Client) call(ctx context.Context, method, where string, body value.Value) (value.Value, error) {
 	for part := range strings.SplitSeq(where, "/") {
-		if part == ".." || part == "" {
+		if part == ".." || part == "." || part == "" {
 			return value.Absent, fmt.Errorf("%q is not a path in Vault", where)
 		}
 	}
