@@ -173,7 +173,7 @@ func (c *Config) openBus(ctx context.Context, st store.Store) (bus.Bus, error) {
 
 // Work adds a worker that runs while the system runs.
 func (s *System) Work(w adapters.Worker, handle adapters.Handler) {
-	w.Partitions, w.Payloads, w.Seal = s.Partitions, s.Payloads, s.Keys
+	w.Partitions, w.Payloads, w.Own, w.Seal = s.Partitions, s.Payloads, true, s.Keys
 	if w.Log == nil {
 		w.Log = s.Log
 	}
@@ -191,7 +191,7 @@ func (s *System) Own(app, method string, handle adapters.Handler) {
 
 // Adapt serves a kind of adapter with the given instances while the system runs.
 func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
-	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Seal: s.Keys, Log: s.Log}
+	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Seal: s.Keys, Own: true, Log: s.Log}
 	s.workers = append(s.workers, server.Run)
 }
 
