@@ -133,7 +133,8 @@ type Result struct {
 	Error    value.Value
 	Changes  value.Value // the change set of a guarded method
 
-	folded bool // references stand for large values
+	folded bool          // references stand for large values
+	again  time.Duration // above 0 there is no result: the order goes back for so long
 }
 
 // Fail is the result of work that failed.

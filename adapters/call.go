@@ -60,8 +60,12 @@ func (c *Call) Progress(percent float64, text string) {
 }
 
 // Log shows people a line about the work; fields are alternating keys and values. Secrets
-// of the instance are struck out. After a thousand lines the rest is dropped.
+// of the instance are struck out. Lines below the instance's level are dropped, and all
+// after a thousand.
 func (c *Call) Log(level slog.Level, text string, fields ...any) {
+	if level < c.Instance.Level {
+		return
+	}
 	c.mu.Lock()
 	c.said++
 	said := c.said

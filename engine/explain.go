@@ -110,6 +110,9 @@ func (m *Machine) reason(job *Job, i int, t *TaskState) (Reason, bool) {
 		r.Text, r.Unblock = fmt.Sprintf("No worker has taken %s.%s yet.", n.task.App, n.task.Name), fmt.Sprintf("a running adapter for %s, or complete the task with a result", n.task.App)
 		if t.Worker != "" {
 			r.Text, r.Unblock = fmt.Sprintf("Worker %s is at work on %s.%s.", t.Worker, n.task.App, n.task.Name), "its result"
+			if t.Text != "" {
+				r.Text += " It says: " + t.Text + "."
+			}
 		}
 	}
 	return r, true

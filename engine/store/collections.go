@@ -5,6 +5,7 @@ import "github.com/heddlehq/heddle/workflows/value"
 // Names of the collections Heddle keeps.
 const (
 	Accounts         = "accounts"
+	Adapters         = "adapters"
 	Audit            = "audit"
 	Automations      = "automations"
 	CommandTemplates = "command_templates"
@@ -13,11 +14,13 @@ const (
 	Groups           = "groups"
 	History          = "history"
 	Jobs             = "jobs"
+	Manifests        = "manifests"
 	Payloads         = "payloads"
 	Projects         = "projects"
 	Quarantine       = "quarantine"
 	Revisions        = "revisions"
 	Roles            = "roles"
+	Secrets          = "secrets"
 	Servers          = "servers"
 	Sessions         = "sessions"
 	Settings         = "settings"
@@ -39,6 +42,18 @@ var Collections = []Collection{
 			{Name: "username", Type: Text, Unique: true},
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
+		},
+	},
+	{
+		Name: Adapters, // adapter instances; the identifier is the name that tasks give as adapter_id
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "app", Type: Text},
+			{Name: "pool", Type: Text},
+			{Name: "enabled", Type: Bool},
+			{Name: "description", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "lastUpdated", Type: Time},
 		},
 	},
 	{
@@ -150,6 +165,14 @@ var Collections = []Collection{
 		},
 	},
 	{
+		Name: Manifests, // of adapters in other processes; the identifier is the pool and the app
+		Fields: []Field{
+			{Name: "app", Type: Text},
+			{Name: "pool", Type: Text},
+			{Name: "seen", Type: Time},
+		},
+	},
+	{
 		Name: Payloads, // the texts of large values, by the root of the jobs that hold them; see package payload
 		Fields: []Field{
 			{Name: "job", Type: Text, Prefix: true},
@@ -191,6 +214,13 @@ var Collections = []Collection{
 		Fields: []Field{
 			{Name: "name", Type: Text, Unique: true},
 			{Name: "provenance", Type: Text},
+		},
+	},
+	{
+		Name: Secrets, // sealed; the identifier is the name
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "lastUpdated", Type: Time},
 		},
 	},
 	{
