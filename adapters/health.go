@@ -99,6 +99,19 @@ func (s *Server) Check(ctx context.Context, id string) error {
 	return s.check(ctx, known, e)
 }
 
+// Try is Check by itself: it needs no bus, opens the instance for this once, and closes it.
+func (s *Server) Try(ctx context.Context, id string) error {
+	known, err := s.instances()
+	if err != nil {
+		return err
+	}
+	e, err := known.find(id)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.check(ctx, known, e), known.set(nil))
+}
+
 // checkTimeout bounds one check.
 const checkTimeout = 15 * time.Second
 

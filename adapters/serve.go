@@ -57,6 +57,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer helper.Wait()
 	defer rest()
 	helper.Go(func() { s.watch(watching, known) })
+	helper.Go(func() { s.announce(ctx, cmp.Or(s.Pool, DefaultPool), w.Name) })
 	return Work(ctx, s.Bus, w, func(ctx context.Context, o Order) Result { return s.call(ctx, w, known, o) })
 }
 

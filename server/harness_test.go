@@ -11,10 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heddlehq/heddle/adapters/registry"
+	"github.com/heddlehq/heddle/adapters/standard"
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/secrets"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
 	"github.com/heddlehq/heddle/server"
@@ -59,8 +62,20 @@ func newAPI(t testing.TB) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lib := library.New(library.Options{Store: st, Catalog: builtin.Catalog()})
 	feed := membus.New(membus.Options{})
+	box, err := secrets.WithKey(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vault, err := secrets.New(st, box, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := registry.New(registry.Options{Store: st, Bus: feed, Kinds: standard.Kinds(), Base: builtin.Catalog(), Secrets: vault.Get, Idle: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib := library.New(library.Options{Store: st, Catalog: known})
 	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -79,7 +94,7 @@ func newAPI(t testing.TB) *api {
 		t.Fatal(err)
 	}
 	log := &syncBuffer{}
-	s, err := server.New(server.Options{Runner: run, Library: lib, Store: st, Auth: who, Log: slog.New(slog.NewTextHandler(log, nil))})
+	s, err := server.New(server.Options{Runner: run, Library: lib, Store: st, Auth: who, Adapters: known, Secrets: vault, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,9 +84,6 @@ func healthApplications(c *call) (value.Value, error) {
 	return c.healthList(all)
 }
 
-// healthAdapters lists the adapters that have a health of their own.
-func healthAdapters(c *call) (value.Value, error) { return c.healthList(nil) }
-
 // healthList answers a list of parts, filtered by id.
 func (c *call) healthList(all []value.Value) (value.Value, error) {
 	params, err := c.params()

@@ -49,7 +49,6 @@ func routes() []route {
 		{get, "/authorization/views", "getViews", auth.ReadAccounts, listViews},
 
 		// the server
-		{get, "/adapters", "getAdapters", auth.ReadHealth, noResults},
 		{get, "/applications", "getApplications", auth.ReadHealth, listApplications},
 		{get, "/health/adapters", "getAdaptersHealth", auth.ReadHealth, healthAdapters},
 		{get, "/health/applications", "getApplicationsHealth", auth.ReadHealth, healthApplications},
@@ -65,6 +64,24 @@ func routes() []route {
 		{get, "/help/openapi", "getOpenAPI", auth.Known, openAPI},
 		{get, "/tags/all", "getTags", auth.ReadDocuments, allTags},
 		{get, "/version", "getVersion", auth.Public, version},
+
+		// adapters and what they log in with
+		{get, "/adapters", "getAdapters", auth.ReadHealth, listAdapters},
+		{post, "/adapters", "createAdapter", auth.WriteAdapters, createAdapter},
+		{post, "/adapters/import", "importAdapter", auth.WriteAdapters, createAdapter},
+		{remove, "/adapters/:name", "deleteAdapter", auth.WriteAdapters, deleteAdapter},
+		{get, "/adapters/:name", "getAdapter", auth.ReadHealth, getAdapter},
+		{put, "/adapters/:name", "updateAdapter", auth.WriteAdapters, updateAdapter},
+		{post, "/adapters/:name/check", "checkAdapter", auth.WriteAdapters, checkAdapter},
+		{get, "/adapters/:name/export", "exportAdapter", auth.ReadHealth, exportAdapter},
+		{put, "/adapters/:name/loglevel", "setAdapterLogLevel", auth.WriteAdapters, changeAdapter("Successfully changed the log level", changeLevel)},
+		{put, "/adapters/:name/restart", "restartAdapter", auth.WriteAdapters, changeAdapter("Successfully restarted the adapter", renew)},
+		{put, "/adapters/:name/start", "startAdapter", auth.WriteAdapters, changeAdapter("Successfully started the adapter", enable(true))},
+		{put, "/adapters/:name/stop", "stopAdapter", auth.WriteAdapters, changeAdapter("Successfully stopped the adapter", enable(false))},
+		{get, "/heddle/adapters/kinds", "getAdapterKinds", auth.ReadDocuments, listKinds},
+		{get, "/heddle/secrets", "getSecrets", auth.WriteAdapters, listSecrets},
+		{remove, "/heddle/secrets/:name", "deleteSecret", auth.WriteAdapters, deleteSecret},
+		{put, "/heddle/secrets/:name", "setSecret", auth.WriteAdapters, setSecret},
 
 		// workflows
 		{post, "/automation-studio/automations", "createWorkflow", auth.WriteDocuments, createWorkflow},

@@ -17,8 +17,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/heddlehq/heddle/adapters/registry"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/secrets"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/triggers"
@@ -34,8 +36,11 @@ type Options struct {
 	Library *library.Library
 	Store   store.Store
 	Auth    *auth.Auth
-	Log     *slog.Logger
-	Now     func() time.Time // the wall clock unless a test gives another
+	// Adapters are those there are; those the store names and nobody serves unless set.
+	Adapters *registry.Registry
+	Secrets  *secrets.Secrets // nil keeps none
+	Log      *slog.Logger
+	Now      func() time.Time // the wall clock unless a test gives another
 
 	UI      http.Handler // the web interface, at / and below /ui/; nil serves none
 	Release string       // reported by /health/server and /version; DefaultRelease unless set
@@ -83,6 +88,13 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Grace <= 0 {
 		o.Grace = 10 * time.Second
+	}
+	if o.Adapters == nil {
+		r, err := registry.New(registry.Options{Store: o.Store, Bus: o.Runner.Bus, Base: o.Library.Catalog(), Idle: true, Log: o.Log, Now: o.Now})
+		if err != nil {
+			return nil, fmt.Errorf("new server: %w", err)
+		}
+		o.Adapters = r
 	}
 	schema, err := store.NewSchema(store.Collections)
 	if err != nil {

@@ -214,9 +214,11 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 	job := t.told
 	switch e.Type {
 	case engine.RunTask:
-		pool := adapters.DefaultPool
+		pool, instance := adapters.DefaultPool, e.Incoming.Get("adapter_id").Text()
 		if task, ok := builtin.Lookup(e.App, e.Method); ok && task.Outside {
 			pool = adapters.EnginePool
+		} else if r.Pool != nil {
+			pool = r.Pool(e.App, instance)
 		}
 		incoming, folded := t.folded[e.Key]
 		if !folded {
@@ -224,7 +226,7 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		}
 		o := adapters.Order{
 			Key: e.Key, Job: t.id, Root: family(job), Payloads: folded, Workflow: job.Name, Task: e.Task, Iteration: e.Iteration, Attempt: e.Attempt,
-			App: e.App, Method: e.Method, AdapterID: e.Incoming.Get("adapter_id").Text(), Actor: e.Actor, Initiator: job.Initiator,
+			App: e.App, Method: e.Method, AdapterID: instance, Actor: e.Actor, Initiator: job.Initiator,
 			Incoming: incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode,
 		}
 		return bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}, true

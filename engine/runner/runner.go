@@ -38,6 +38,8 @@ type Options struct {
 	Sweep      time.Duration     // how often the store is searched for what is due; 1 s unless set
 	Payloads   *payload.Payloads // of the store; made with the usual limits unless set
 	Name       string            // shown to people as the server that does something
+	// Pool chooses where the order for an adapter goes by its app and instance; nil is the default pool.
+	Pool func(app, instance string) string
 	// Shared says that other processes may work on the same store. They share the partitions,
 	// and one that falls silent is replaced by the others.
 	Shared bool

@@ -11,7 +11,9 @@ const (
 	Public Permission = "public" // no session is needed
 	Known  Permission = "known"  // any session will do
 
-	ReadAccounts    Permission = "accounts:read"
+	ReadAccounts Permission = "accounts:read"
+	// WriteAdapters covers adapter instances and the secrets they log in with.
+	WriteAdapters   Permission = "adapters:write"
 	WriteAccounts   Permission = "accounts:write"
 	ReadAutomations Permission = "automations:read"
 	// WriteAutomations covers automations and their triggers.
@@ -38,7 +40,7 @@ const (
 // Permissions lists every permission that roles give.
 func Permissions() []Permission {
 	return []Permission{
-		ReadAccounts, WriteAccounts, ReadAutomations, WriteAutomations, ReadDocuments, WriteDocuments, ReadHealth,
+		ReadAccounts, WriteAccounts, WriteAdapters, ReadAutomations, WriteAutomations, ReadDocuments, WriteDocuments, ReadHealth,
 		OperateServers, ReadJobs, StartJobs, OperateJobs, ApproveJobs, RepairJobs, WorkTasks,
 	}
 }
