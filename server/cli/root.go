@@ -40,6 +40,8 @@ var commands = []func(*console) *cobra.Command{
 	newImport,
 	newExport,
 	newJob,
+	newAdapter,
+	newSecret,
 	newServer,
 	newQuarantine,
 	newDoctor,
