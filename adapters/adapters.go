@@ -48,6 +48,7 @@ type Order struct {
 	Deadline     int64 // milliseconds since 1970; 0 = none
 	LeaseSeconds int
 	Mode         string // "", "validate" or "force"
+	Token        string // proves that whoever sends an event about the order was given it
 	Trace        string // the W3C trace context that came with the order as a header; "" = none
 }
 
@@ -73,6 +74,7 @@ func (o *Order) JSON() []byte {
 	w.OptInt("deadline", max(o.Deadline, 0))
 	w.Int("leaseSeconds", int64(o.LeaseSeconds))
 	w.OptText("mode", o.Mode)
+	w.OptText("token", o.Token)
 	w.Close('}')
 	return w.Buf
 }
@@ -93,7 +95,7 @@ func ParseOrder(data []byte) (Order, error) {
 		Key: v.Get("key").Text(), Job: v.Get("job").Text(), Root: v.Get("root").Text(), Payloads: v.Get("payloads").Truth(), Workflow: v.Get("workflow").Text(), Task: v.Get("task").Text(),
 		Iteration: n("iteration"), Attempt: n("attempt"), App: v.Get("app").Text(), Method: v.Get("method").Text(),
 		AdapterID: v.Get("adapterId").Text(), Actor: v.Get("actor").Text(), Initiator: v.Get("initiator").Text(),
-		Incoming: v.Get("incoming"), Deadline: deadline, LeaseSeconds: n("leaseSeconds"), Mode: v.Get("mode").Text(),
+		Incoming: v.Get("incoming"), Deadline: deadline, LeaseSeconds: n("leaseSeconds"), Mode: v.Get("mode").Text(), Token: v.Get("token").Text(),
 	}
 	return o, check(v)
 }
@@ -196,6 +198,7 @@ func (o *Order) event(kind string, more func(*value.Writer)) []byte {
 	w.Text("task", o.Task)
 	w.Int("iteration", int64(o.Iteration))
 	w.Int("attempt", int64(o.Attempt))
+	w.OptText("token", o.Token)
 	more(&w)
 	w.Close('}')
 	return w.Buf

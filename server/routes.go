@@ -189,6 +189,7 @@ var operationsRoutes = []route{
 	{get, "/tasks/:id", "getTask", auth.ReadJobs, getTask},
 	{post, "/tasks/:id/assign", "assignTask", auth.OperateJobs, own(engine.TaskAssigned, "Successfully assigned task")},
 	{post, "/tasks/:id/claim", "claimTask", auth.WorkTasks, own(engine.TaskClaimed, "Successfully claimed task")},
+	{get, "/tasks/:id/logs", "getTaskLogs", auth.ReadJobs, taskLogs},
 	{post, "/tasks/:id/release", "releaseTask", auth.WorkTasks, own(engine.TaskReleased, "Successfully released task")},
 
 	// automations and their triggers

@@ -228,6 +228,7 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 			Key: e.Key, Job: t.id, Root: family(job), Payloads: folded, Workflow: job.Name, Task: e.Task, Iteration: e.Iteration, Attempt: e.Attempt,
 			App: e.App, Method: e.Method, AdapterID: instance, Actor: e.Actor, Initiator: job.Initiator,
 			Incoming: incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode,
+			Token: r.token(orderToken, e.Key),
 		}
 		return bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}, true
 	case engine.ControlChild:
@@ -282,6 +283,9 @@ const maxNews = 128 << 10
 
 func (r *Runner) eventMessage(job, key string, ev *engine.Event) bus.Message {
 	data := append([]byte(`{"v":1,"job":`), value.String(job).String()...)
+	if token := r.token(wordToken, job); token != "" {
+		data = append(append(data, `,"token":"`...), token+`"`...)
+	}
 	data = append(data, ',')
 	data = append(data, engine.AppendEvent(nil, ev)[1:]...)
 	return bus.Message{Subject: bus.EventSubject(engine.Partition(job, r.Partitions), job), ID: key, Data: data}

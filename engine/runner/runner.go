@@ -38,6 +38,9 @@ type Options struct {
 	Sweep      time.Duration     // how often the store is searched for what is due; 1 s unless set
 	Payloads   *payload.Payloads // of the store; made with the usual limits unless set
 	Name       string            // shown to people as the server that does something
+	// Key signs orders, the same for all servers on the store. With one, only what comes from
+	// whoever got an order, or from a server, is taken as an event.
+	Key []byte
 	// Pool chooses where the order for an adapter goes by its app and instance; nil is the default pool.
 	Pool func(app, instance string) string
 	// Shared says that other processes may work on the same store. They share the partitions,
@@ -53,6 +56,7 @@ type Runner struct {
 	timers  *timers
 	endings endings
 	members members
+	logs    logs
 	ready   chan struct{} // closed once Run takes work
 }
 
@@ -80,6 +84,7 @@ func New(o Options) *Runner {
 	}
 	r := &Runner{Options: o, seed: maphash.MakeSeed(), timers: newTimers(), ready: make(chan struct{})}
 	r.members.init()
+	r.logs.waiting, r.logs.bell = map[string]*lines{}, make(chan struct{}, 1)
 	for range o.Shards {
 		r.shards = append(r.shards, newShard(r))
 	}
@@ -103,6 +108,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	g.Go(func() error { return r.timers.run(ctx, r.Now, r.ring) })
 	g.Go(func() error { return r.sweep(ctx) })
 	g.Go(func() error { return r.attend(ctx) })
+	g.Go(func() error { return r.keepLogs(ctx) })
 	err := g.Wait()
 	r.leave(ctx)
 	if errors.Is(err, context.Canceled) {
@@ -128,9 +134,13 @@ func (r *Runner) accept(d bus.Delivery) *item {
 	if err == nil {
 		job, ev, err = parseEvent(v)
 	}
+	if err == nil || errors.Is(err, errLogLine) {
+		if forged := r.genuine(v, job); forged != nil {
+			err = forged
+		}
+	}
 	if errors.Is(err, errLogLine) {
-		r.Log.Debug("worker wrote a line", "job", job, "task", ev.Task)
-		d.Ack()
+		r.logs.add(job, v, d)
 		return nil
 	}
 	if err != nil {

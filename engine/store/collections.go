@@ -14,6 +14,7 @@ const (
 	Groups           = "groups"
 	History          = "history"
 	Jobs             = "jobs"
+	Logs             = "logs"
 	Manifests        = "manifests"
 	Payloads         = "payloads"
 	Projects         = "projects"
@@ -163,6 +164,10 @@ var Collections = []Collection{
 			Sparsely("due"),
 			Sparsely("live"),
 		},
+	},
+	{
+		Name:   Logs, // what workers wrote, one document an iteration
+		Fields: []Field{{Name: "job", Type: Text, Prefix: true}},
 	},
 	{
 		Name: Manifests, // of adapters in other processes; the identifier is the pool and the app

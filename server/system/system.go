@@ -96,10 +96,14 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 	}); err != nil {
 		return nil, err
 	}
+	key, err := eventKey(ctx, s.Store)
+	if err != nil {
+		return nil, fmt.Errorf("key of orders: %w", err)
+	}
 	s.Library = library.New(library.Options{Store: s.Store, Catalog: s.Adapters, Now: c.Now})
 	s.Runner = runner.New(runner.Options{
 		Payloads: s.Payloads, Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
-		Name: c.Name, Shared: c.Store != "", Pool: s.Adapters.Pool,
+		Name: c.Name, Shared: c.Store != "", Pool: s.Adapters.Pool, Key: key,
 	})
 	s.Work(adapters.Worker{
 		Name: "engine", Consumer: "pool-" + adapters.EnginePool, Filter: []string{bus.TaskFilter(adapters.EnginePool, "")}, Parallel: 64,

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// heddle runs a command of the command line against the server.
+func (p *liveServer) heddle(stdin string, args ...string) (out string, err error) {
+	p.t.Helper()
+	var b strings.Builder
+	root := newRoot(&console{in: strings.NewReader(stdin), out: &b, err: io.Discard})
+	root.SetArgs(append(args, "--server", p.api.base, "--token", p.api.token))
+	err = root.ExecuteContext(p.t.Context())
+	return b.String(), err
+}
+
+func (p *liveServer) must(stdin string, args ...string) string {
+	p.t.Helper()
+	out, err := p.heddle(stdin, args...)
+	if err != nil {
+		p.t.Fatalf("heddle %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// until waits until a command prints a text.
+func (p *liveServer) until(text string, args ...string) {
+	p.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		out, err := p.heddle("", args...)
+		if err == nil && strings.Contains(out, text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("heddle %s: %v, want %q:\n%s", strings.Join(args, " "), err, text, out)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// oneCall is a workflow of one adapter task.
+func oneCall(name, app, method, output string, incoming value.Value) value.Value {
+	task := value.Object("name", value.String(method), "canvasName", value.String(method), "summary", value.String(""), "description", value.String(""),
+		"location", value.String("Adapter"), "locationType", value.String(app), "app", value.String(app), "displayName", value.String(app), "type", value.String("automatic"),
+		"actor", value.String("Pronghorn"), "groups", value.Array(),
+		"variables", value.Object("incoming", incoming, "outgoing", value.Object(output, value.String("$var.job.answer")), "error", value.String(""), "decorators", value.Array()))
+	next := value.Object("type", value.String("standard"), "state", value.String("success"))
+	return value.Object("name", value.String(name), "type", value.String("automation"), "groups", value.Array(), "tasks", value.Object(
+		"workflow_start", value.MustParse(`{"name":"workflow_start","groups":[]}`), "a1", task, "workflow_end", value.MustParse(`{"name":"workflow_end","groups":[]}`)),
+		"transitions", value.Object("workflow_start", value.Object("a1", next), "a1", value.Object("workflow_end", next), "workflow_end", value.Object()))
+}
+
+// A task waits for its adapter instance, which is then configured without a restart and with
+// a secret that nobody sees.
+func TestAdapter_life(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	t.Parallel()
+	const canary = "opensesame-canary"
+	system := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+canary {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"token":"`+canary+`","number":7}`)
+	}))
+	defer system.Close()
+	p := serveLive(t)
+	p.importDoc(oneCall("Ask", "Http", "request", "response", value.Object("adapter_id", value.String("tickets"), "path", value.String("/x"))))
+	job := p.post(jobs+"/start", value.Object("workflow", value.String("Ask"), "options", value.Object())).Path("data", "_id").Text()
+	p.until("There is no adapter instance of Http yet", "job", "explain", job)
+
+	if out := p.must("", "adapter", "kinds"); !strings.Contains(out, "Http") {
+		t.Errorf("kinds:\n%s", out)
+	}
+	file := filepath.Join(t.TempDir(), "tickets.yaml")
+	writeFile(t, file, "name: tickets\napp: Http\nconfig:\n  url: "+system.URL+"\n  allow: [127.0.0.0/8]\n  auth: {type: bearer, token: $secret.tickets}\nlimits: {concurrency: 2}\n")
+	p.must(canary+"\n", "secret", "set", "tickets")
+	if out := p.must("", "adapter", "apply", file); out != "made adapter instance tickets\n" {
+		t.Errorf("apply said %q", out)
+	}
+	p.until("complete", "job", "get", job)
+	if out := p.must("", "adapter", "check", "tickets"); out != "tickets works\n" {
+		t.Errorf("check said %q", out)
+	}
+	p.until("RUNNING", "adapter", "list")
+
+	p.must("", "adapter", "stop", "tickets")
+	p.until("STOPPED", "adapter", "list")
+	job = p.post(jobs+"/start", value.Object("workflow", value.String("Ask"), "options", value.Object())).Path("data", "_id").Text()
+	p.until(`"tickets" is stopped`, "job", "explain", job)
+	p.must("", "adapter", "start", "tickets")
+	p.until("complete", "job", "get", job)
+	for _, args := range [][]string{{"job", "get", job, "--json"}, {"adapter", "show", "tickets"}, {"secret", "list"}, {"job", "history", job, "--json"}, {"adapter", "list", "--json"}} {
+		if out := p.must("", args...); strings.Contains(out, canary) {
+			t.Errorf("heddle %s shows the secret:\n%s", strings.Join(args, " "), out)
+		}
+	}
+	tasks := p.get("/workflow_builder/tasks/list", nil)
+	if !strings.Contains(tasks.String(), `"app":"Http"`) || !strings.Contains(p.get("/automation-studio/apps/list", nil).String(), `"Lab"`) {
+		t.Error("the palette has no adapters")
+	}
+	p.must("", "adapter", "delete", "tickets")
+	if _, err := p.heddle("", "adapter", "show", "tickets"); err == nil || !strings.Contains(err.Error(), "no adapter instance") {
+		t.Errorf("show after delete: %v", err)
+	}
+}
+
+// What an adapter says about a task is kept with it.
+func TestJob_logs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	t.Parallel()
+	p := serveLive(t)
+	p.importDoc(oneCall("Say", "Lab", "progress", "result", value.Object("adapter_id", value.String("lab"), "seconds", value.Int(0), "steps", value.Int(3))))
+	job := p.post(jobs+"/start", value.Object("workflow", value.String("Say"), "options", value.Object())).Path("data", "_id").Text()
+	p.until("complete", "job", "get", job)
+	p.until("step 3 of 3", "job", "logs", job)
+	out := p.must("", "job", "logs", job, "a1", "--json")
+	if n := strings.Count(out, "\n"); n != 3 || !strings.Contains(out, `"text":"step 1 of 3"`) {
+		t.Errorf("%d lines:\n%s", n, out)
+	}
+	runs := p.get("/operations-manager/tasks", url.Values{"equals[job._id]": {job}})
+	answer := p.get("/operations-manager/tasks/"+runs.Get("data").At(0).Get("_id").Text()+"/logs", url.Values{"limit": {"2"}, "skip": {"1"}})
+	if answer.Get("data").Len() != 2 || answer.Path("metadata", "total").String() != "3" || answer.Path("metadata", "dropped").String() != "0" {
+		t.Errorf("answered %s", answer)
+	}
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
