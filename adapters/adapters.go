@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -20,7 +21,7 @@ import (
 const Version = 1
 
 // DefaultLease is how long a worker may be silent before its order is given to another.
-const DefaultLease = 10 * time.Second
+const DefaultLease = bus.PoolLease
 
 // DefaultPool is where tasks go that name no other.
 const DefaultPool = "default"

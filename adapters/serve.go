@@ -111,10 +111,13 @@ func (s *Server) worker() Worker {
 
 // ConsumerName is the durable that all processes of an adapter share.
 func ConsumerName(pool, app string) string {
-	return strings.NewReplacer("%", "_", "~", "_").Replace("pool-" + bus.Token(pool) + "-" + bus.Token(app))
+	return bus.PoolConsumer(pool, app).Name
 }
 
 func (s *Server) call(ctx context.Context, w Worker, known *instances, o Order) Result {
+	if o.App != s.Kind.App {
+		return Fail(engine.ClassProtocol, fmt.Sprintf("the order is for %q, not for %q", o.App, s.Kind.App))
+	}
 	method, ok := s.Kind.method(o.Method)
 	if !ok {
 		var names []string

@@ -49,6 +49,7 @@ type Registry struct {
 	instances map[string]Instance       // by name, as of the last look
 	looked    bool
 	serving   map[place]*serving
+	prepared  map[place]bool
 	manifests map[place]manifest
 	catalog   *catalog // nil when it has to be made anew
 }
@@ -88,7 +89,7 @@ func New(o Options) (*Registry, error) {
 	}
 	r := &Registry{
 		Options: o, schema: schema, bell: make(chan struct{}, 1), kinds: map[string]*adapters.Kind{}, instances: map[string]Instance{},
-		serving: map[place]*serving{}, manifests: map[place]manifest{},
+		serving: map[place]*serving{}, prepared: map[place]bool{}, manifests: map[place]manifest{},
 	}
 	for _, k := range o.Kinds {
 		if r.kinds[k.App] != nil {
@@ -116,6 +117,7 @@ func (r *Registry) Run(ctx context.Context) error {
 			r.Log.Warn("adapters not read", "err", err)
 		} else if err == nil && !r.Idle {
 			r.serve(ctx, &running)
+			r.prepare(ctx)
 		}
 		select {
 		case <-tick.C:
@@ -188,6 +190,36 @@ func (r *Registry) serve(ctx context.Context, running *sync.WaitGroup) {
 			continue
 		}
 		r.start(ctx, running, p, instances)
+	}
+}
+
+// preparer is a bus on which workers make no consumers themselves.
+type preparer interface {
+	Prepare(ctx context.Context, c bus.Consumer) error
+}
+
+// prepare makes the consumers of the places that other processes serve, once each.
+func (r *Registry) prepare(ctx context.Context) {
+	b, ok := r.Bus.(preparer)
+	if !ok {
+		return
+	}
+	var others []place
+	r.mu.Lock()
+	for _, i := range r.instances {
+		p := place{i.Pool, i.App}
+		if r.prepared[p] || r.kinds[i.App] != nil && slices.Contains(r.Pools, i.Pool) {
+			continue
+		}
+		r.prepared[p] = true
+		others = append(others, p)
+	}
+	r.mu.Unlock()
+	for _, p := range others {
+		// It overlaps with that of the whole pool if that is in use; then its worker takes the orders.
+		if err := b.Prepare(ctx, bus.PoolConsumer(p.pool, p.app)); err != nil {
+			r.Log.Info("consumer of a pool not made", "pool", p.pool, "app", p.app, "err", err)
+		}
 	}
 }
 

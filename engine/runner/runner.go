@@ -120,6 +120,9 @@ func (r *Runner) Run(ctx context.Context) error {
 // accept reads an event from the bus; nil when it is none and was given up.
 func (r *Runner) accept(d bus.Delivery) *item {
 	v, err := value.ParseLast(d.Data())
+	if err == nil {
+		err = r.genuine(v)
+	}
 	if err == nil && v.Get("payloads").Truth() {
 		whole, err := r.unfolded(v)
 		if err != nil {
@@ -133,11 +136,6 @@ func (r *Runner) accept(d bus.Delivery) *item {
 	var ev engine.Event
 	if err == nil {
 		job, ev, err = parseEvent(v)
-	}
-	if err == nil || errors.Is(err, errLogLine) {
-		if forged := r.genuine(v, job); forged != nil {
-			err = forged
-		}
 	}
 	if errors.Is(err, errLogLine) {
 		r.logs.add(job, v, d)

@@ -32,10 +32,11 @@ const (
 )
 
 // genuine checks that an event comes from whoever has the order, or from a server.
-func (r *Runner) genuine(v value.Value, job string) error {
+func (r *Runner) genuine(v value.Value) error {
 	if len(r.Key) == 0 {
 		return nil
 	}
+	job := v.Get("job").Text()
 	kind, id := wordToken, job
 	if strings.HasPrefix(v.Get("type").Text(), "Task") {
 		iteration, _ := v.Get("iteration").Int()

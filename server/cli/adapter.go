@@ -24,7 +24,7 @@ func newAdapter(c *console) *cobra.Command {
 		newAdapterAct(c, "start", "Let the calls of an instance go on"),
 		newAdapterAct(c, "stop", "Let the calls of an instance wait until it is started"),
 		newAdapterAct(c, "restart", "Open an instance anew in every server"),
-		newAdapterDelete(c))
+		newAdapterDelete(c), newAdapterCredentials(c), newAdapterTest(c))
 	return cmd
 }
 

@@ -30,15 +30,7 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 	if err != nil {
 		return err
 	}
-	config := jetstream.ConsumerConfig{
-		Durable:        c.Name,
-		AckPolicy:      jetstream.AckExplicitPolicy,
-		DeliverPolicy:  jetstream.DeliverAllPolicy,
-		FilterSubjects: c.Filter,
-		AckWait:        c.AckWait,
-		MaxAckPending:  c.MaxPending,
-		MaxDeliver:     int(limit(int64(c.MaxDeliver))),
-	}
+	config := consumerConfig(c)
 	opts := pullOptions(min(c.MaxPending, maxBatch))
 	var last *lastAck
 	if keepsLast(stream, c) {
@@ -51,6 +43,9 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		}
 		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 		defer cancel()
+		if b.user != "" {
+			return b.js.Consumer(ctx, c.Stream, c.Name)
+		}
 		return b.js.CreateOrUpdateConsumer(ctx, c.Stream, config)
 	}
 	begin := plain(opts)
@@ -75,6 +70,18 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		return fmt.Errorf("consume %s of %s: %w", c.Name, c.Stream, err)
 	}
 	return nil
+}
+
+func consumerConfig(c bus.Consumer) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:        c.Name,
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		DeliverPolicy:  jetstream.DeliverAllPolicy,
+		FilterSubjects: c.Filter,
+		AckWait:        c.AckWait,
+		MaxAckPending:  c.MaxPending,
+		MaxDeliver:     int(limit(int64(c.MaxDeliver))),
+	}
 }
 
 func pullOptions(batch int) []jetstream.PullConsumeOpt {

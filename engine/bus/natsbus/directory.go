@@ -51,7 +51,7 @@ func (b *Bus) Announce(ctx context.Context, s bus.Service) error {
 	case <-b.done:
 		return nil // its subscriptions end with the connection
 	}
-	if err := service.Stop(); err != nil && b.conn.IsConnected() {
+	if err := errors.Join(service.Stop(), b.conn.FlushTimeout(answerTimeout)); err != nil && b.conn.IsConnected() {
 		return fmt.Errorf("end %s: %w", s.Name, err)
 	}
 	return nil
