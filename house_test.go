@@ -20,9 +20,16 @@ const module = "github.com/heddlehq/heddle"
 // listed one above it.
 var rooms = map[string][]string{
 	"":                         {"server/cli"},
-	"adapters/http":            {"adapters", "engine", "engine/builtin", "workflows/value"},
 	"adapters/registry":        {"adapters", "engine/bus", "engine/payload", "engine/store", "schemas", "workflows", "workflows/value"},
-	"adapters/standard":        {"adapters", "adapters/http", "adapters/lab"},
+	"adapters/http":            {"adapters", "adapters/network", "adapters/rest", "workflows/value"},
+	"adapters/mail":            {"adapters", "adapters/network", "workflows/value"},
+	"adapters/network":         {"adapters", "engine", "engine/builtin"},
+	"adapters/openapi":         {"adapters", "adapters/network", "adapters/rest", "workflows", "workflows/value", "workflows/yaml"},
+	"adapters/rest":            {"adapters", "adapters/network", "workflows/value"},
+	"adapters/standard":        {"adapters", "adapters/cli", "adapters/git", "adapters/http", "adapters/kafka", "adapters/lab", "adapters/mail", "adapters/mongo", "adapters/nats", "adapters/netconf", "adapters/sql", "adapters/webhook"},
+	"adapters/cli":             {"adapters", "adapters/devices", "engine", "engine/builtin", "workflows/value"},
+	"adapters/devices":         {"adapters", "engine", "workflows", "workflows/value"},
+	"adapters/netconf":         {"adapters", "adapters/devices", "engine", "workflows/value"},
 	"adapters":                 {"schemas", "engine", "engine/bus", "engine/payload", "workflows", "workflows/value"},
 	"engine":                   {"workflows", "workflows/value"},
 	"engine/builtin":           {"engine", "schemas", "workflows", "workflows/expression", "workflows/jsonquery", "workflows/transformation", "workflows/value"},
@@ -35,10 +42,10 @@ var rooms = map[string][]string{
 	"engine/simulation":        {"engine", "engine/builtin", "workflows", "workflows/transformation", "workflows/value"},
 	"engine/store":             {"engine/store", "workflows/value"},
 	"schemas":                  {"workflows/value"},
-	"server/bench":             {"adapters", "engine", "engine/bus", "engine/library", "engine/runner", "server/system", "workflows", "workflows/value"},
+	"server/bench":             {"adapters", "engine", "engine/bus", "engine/library", "engine/runner", "engine/store", "server/system", "workflows", "workflows/value"},
 	"server":                   {"adapters/registry", "engine/secrets", "engine/doctor", "server/audit", "adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/payload", "engine/runner", "engine/store", "schemas", "server/auth", "server/triggers", "workflows", "workflows/jsonquery", "workflows/value"},
 	"server/auth":              {"engine/store", "workflows/value"},
-	"server/cli":               {"adapters/adaptertest", "adapters/standard", "engine/secrets", "adapters/lab", "server/bench", "server/ui", "engine/doctor", "adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/runner", "engine/simulation", "engine/store", "schemas", "server", "server/auth", "server/system", "server/triggers", "workflows", "workflows/transformation", "workflows/value"},
+	"server/cli":               {"adapters/adaptertest", "adapters/standard", "engine/secrets", "adapters/lab", "server/bench", "server/ui", "engine/doctor", "adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/runner", "engine/simulation", "engine/store", "schemas", "server", "server/audit", "server/auth", "server/system", "server/triggers", "workflows", "workflows/transformation", "workflows/value", "workflows/yaml"},
 	"server/faults":            {},
 	"server/audit":             {"engine/store", "workflows/value"},
 	"server/system":            {"adapters/registry", "engine/secrets", "adapters", "engine", "engine/builtin", "engine/bus", "engine/library", "engine/payload", "engine/runner", "engine/store", "workflows", "workflows/value"},
@@ -51,6 +58,7 @@ var rooms = map[string][]string{
 	"workflows/transformation": {"workflows/transformation", "workflows/jsonquery", "workflows/value"},
 	"workflows/value":          {},
 	"workflows/workflowtest":   {"workflows", "workflows/value"},
+	"workflows/yaml":           {"workflows/value"},
 }
 
 // homes names the one room that may use a third-party driver.

@@ -45,12 +45,16 @@ type Order struct {
 	Actor        string // user name the call runs as
 	Initiator    string // user name that started the job
 	Incoming     value.Value
-	Payloads     bool  // Incoming has references in place of large values, see package payload
+	Payloads     bool  // Incoming and Changes have references in place of large values, see package payload
 	Deadline     int64 // milliseconds since 1970; 0 = none
 	LeaseSeconds int
-	Mode         string // "", "validate" or "force"
-	Token        string // proves that whoever sends an event about the order was given it
-	Trace        string // the W3C trace context that came with the order as a header; "" = none
+	Mode         string      // "", engine.ModeValidate or engine.ModeForce
+	ResumeOf     string      // the iteration that was blocked, when a repair of it is ordered
+	Guard        value.Value // the limits of the task, see workflows.ParseGuard; Absent = none
+	Accept       int64       // as many changes may be made although a guard says no
+	Changes      value.Value // the change set to write, for engine.ModeValidate
+	Token        string      // proves that whoever sends an event about the order was given it
+	Trace        string      // the W3C trace context that came with the order as a header; "" = none
 }
 
 // JSON is the message of the order.
@@ -75,6 +79,10 @@ func (o *Order) JSON() []byte {
 	w.OptInt("deadline", max(o.Deadline, 0))
 	w.Int("leaseSeconds", int64(o.LeaseSeconds))
 	w.OptText("mode", o.Mode)
+	w.OptText("resumeOf", o.ResumeOf)
+	w.OptValue("guard", o.Guard)
+	w.OptInt("accept", max(o.Accept, 0))
+	w.OptValue("changes", o.Changes)
 	w.OptText("token", o.Token)
 	w.Close('}')
 	return w.Buf
@@ -97,7 +105,9 @@ func ParseOrder(data []byte) (Order, error) {
 		Iteration: n("iteration"), Attempt: n("attempt"), App: v.Get("app").Text(), Method: v.Get("method").Text(),
 		AdapterID: v.Get("adapterId").Text(), Actor: v.Get("actor").Text(), Initiator: v.Get("initiator").Text(),
 		Incoming: v.Get("incoming"), Deadline: deadline, LeaseSeconds: n("leaseSeconds"), Mode: v.Get("mode").Text(), Token: v.Get("token").Text(),
+		ResumeOf: v.Get("resumeOf").Text(), Guard: v.Get("guard"), Changes: v.Get("changes"),
 	}
+	o.Accept, _ = v.Get("accept").Int()
 	return o, check(v)
 }
 

@@ -14,7 +14,7 @@ import (
 type Call struct {
 	Order    Order
 	Instance Instance    // the adapter instance, with its secrets in place
-	Changes  value.Value // the change set, which a guarded method sets
+	Changes  value.Value // what the method changes, which [Guarded] sets
 
 	opened  *opened
 	publish func(data []byte)

@@ -15,6 +15,8 @@ const (
 	ClassCanceled = "canceled" // the task was canceled
 	ClassHTTP     = "http"     // the outside system answered a status of 400 or more
 	ClassNetwork  = "network"  // the outside system could not be reached
+	ClassRemote   = "remote"   // the outside system understood the request and did not do it
+	ClassTimeout  = "timeout"  // the outside system did not answer in time
 )
 
 // Error is how a method says what went wrong. Any other error a method returns counts as one

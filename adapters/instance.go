@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +18,8 @@ import (
 )
 
 // Instance is a configured adapter, which tasks choose by incoming.adapter_id. A text of the
-// configuration of the form $secret.<name> stands for that secret.
+// configuration of the form $secret.<name> stands for that secret; within a longer text, as in
+// "Token $secret.netbox", a name has letters, digits, '_', '-' and '.' only.
 type Instance struct {
 	ID      string
 	Config  value.Value
@@ -271,6 +273,8 @@ func (s *instances) resolve(ctx context.Context, v value.Value, hidden *[]string
 		}
 		*hidden = append(*hidden, text)
 		return value.String(text), nil
+	case strings.Contains(v.Text(), secretPrefix):
+		return s.within(ctx, v.Text(), hidden)
 	}
 	var errs []error
 	for key, m := range v.Members() {
@@ -282,6 +286,19 @@ func (s *instances) resolve(ctx context.Context, v value.Value, hidden *[]string
 		v, errs = v.WithAt(i, e), append(errs, err)
 	}
 	return v, errors.Join(errs...)
+}
+
+var reference = regexp.MustCompile(regexp.QuoteMeta(secretPrefix) + `[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?`)
+
+// within puts secrets in the places of a text that name them.
+func (s *instances) within(ctx context.Context, text string, hidden *[]string) (value.Value, error) {
+	var errs []error
+	text = reference.ReplaceAllStringFunc(text, func(name string) string {
+		v, err := s.resolve(ctx, value.String(name), hidden)
+		errs = append(errs, err)
+		return v.Text()
+	})
+	return value.String(text), errors.Join(errs...)
 }
 
 // shortest is how long a secret must be to be struck out: shorter ones occur by chance.
@@ -312,9 +329,11 @@ func (o *opened) strike(v value.Value) value.Value {
 	case value.KindString:
 		return value.String(o.redact.Replace(v.Text()))
 	case value.KindArray:
-		for i, e := range v.Elements() {
-			v = v.WithAt(i, o.strike(e))
+		out := make([]value.Value, 0, v.Len())
+		for _, e := range v.Elements() {
+			out = append(out, o.strike(e))
 		}
+		return value.Array(out...)
 	case value.KindObject:
 		var out value.Members
 		for key, m := range v.Members() {

@@ -41,6 +41,8 @@ type Spec struct {
 	readOnly  bool
 	canBlock  bool
 	canWarn   bool
+	plans     bool // in two halves, see Guarded
+	validates bool
 	checkedBy *schemas.Schema
 	do        func(ctx context.Context, c *Call) Result
 	single    bool // one output, resultName, because Out is no struct
@@ -188,6 +190,12 @@ func (k *Kind) Manifest() value.Value {
 		if s.canBlock {
 			m.Set("canBlock", value.True)
 		}
+		if s.plans {
+			m.Set("guarded", value.True)
+		}
+		if s.validates {
+			m.Set("validates", value.True)
+		}
 		if s.canWarn {
 			m.Set("canWarn", value.True)
 		}
@@ -216,6 +224,7 @@ func Catalog(manifest value.Value) []workflows.Method {
 		m := workflows.Method{
 			App: app, Name: name, CanvasName: name, Summary: summary, Description: summary, DisplayName: app,
 			Location: "Adapter", LocationType: app, Type: workflows.Automatic, CanBlock: s.Get("canBlock").Truth(), CanWarn: s.Get("canWarn").Truth(),
+			Guarded: s.Get("guarded").Truth(), Validates: s.Get("validates").Truth(),
 			Incoming: params(s.Get("incoming")), Outgoing: params(s.Get("outgoing")),
 		}
 		m.Incoming = append(m.Incoming, workflows.Param{

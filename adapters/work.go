@@ -187,7 +187,9 @@ func (l *loop) run(f *flight) (Result, error) {
 	order := f.order
 	if order.Payloads {
 		var err error
-		order.Incoming, err = l.Payloads.Unfold(f.ctx, order.Root, order.Incoming)
+		if order.Incoming, err = l.Payloads.Unfold(f.ctx, order.Root, order.Incoming); err == nil {
+			order.Changes, err = l.Payloads.Unfold(f.ctx, order.Root, order.Changes)
+		}
 		switch {
 		case payload.Lost(err):
 			return Fail(engine.ClassProtocol, "the order refers to what nobody keeps: "+err.Error()), nil

@@ -78,6 +78,8 @@ func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
 	w.OptTrue("handling", j.Handling)
 	w.OptTrue("handled", j.Handled)
 	w.OptInt("reverts", int64(j.Reverts))
+	w.OptInt("force", j.Force)
+	w.OptTexts("only", j.Only)
 	if len(j.Counters) > 0 {
 		w.Open("counters", '{')
 		for _, c := range j.Counters {
@@ -136,11 +138,14 @@ func (w *writer) task(t *TaskState) {
 	w.OptInt("iteration", int64(t.Iteration))
 	w.OptInt("retries", int64(t.Retries))
 	w.OptTrue("exhausted", t.Exhausted)
+	w.OptText("skipped", t.Skipped)
 	w.OptText("mode", t.Mode)
 	w.OptText("approved", t.Approved)
+	w.OptText("because", t.Because)
 	w.OptValue("incoming", t.Incoming)
 	w.OptValue("outgoing", t.Outgoing)
 	w.OptValue("error", t.Error)
+	w.OptValue("changes", t.Changes)
 	w.OptInt("firstAt", t.FirstAt)
 	w.OptInt("startedAt", t.StartedAt)
 	w.OptInt("endedAt", t.EndedAt)
@@ -270,6 +275,7 @@ func AppendEventFolded(dst []byte, e *Event, values Values) []byte {
 	w.OptText("text", e.Text)
 	w.OptNumber("percent", e.Percent)
 	w.OptTrue("graceful", e.Graceful)
+	w.OptText("mode", e.Mode)
 	if s := e.Start; s != nil {
 		w.Open("start", '{')
 		w.OptText("_id", s.ID)
@@ -281,6 +287,8 @@ func AppendEventFolded(dst []byte, e *Event, values Values) []byte {
 		w.OptText("user", s.User)
 		w.OptTexts("ancestors", s.Ancestors)
 		w.OptTexts("triggers", s.Triggers)
+		w.OptInt("force", s.Force)
+		w.OptTexts("only", s.Only)
 		w.parent("parent", s.Parent)
 		w.Close('}')
 	}
@@ -338,7 +346,7 @@ func (m *Machine) Outline(v value.Value) (*Job, error) {
 		Ancestors: texts(v, "ancestors"), Triggers: texts(v, "triggers"), Parent: parent(v.Get("parent")), Initiator: v.Get("initiator").Text(), User: v.Get("user").Text(),
 		StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"), UpdatedAt: number(v, "updatedAt"),
 		HeldAt: number(v, "heldAt"), HeldBy: v.Get("heldBy").Text(), Breached: v.Get("breached").Truth(),
-		Handling: v.Get("handling").Truth(), Handled: v.Get("handled").Truth(), Reverts: int(number(v, "reverts")),
+		Handling: v.Get("handling").Truth(), Handled: v.Get("handled").Truth(), Reverts: int(number(v, "reverts")), Force: number(v, "force"), Only: texts(v, "only"),
 		Tasks: make([]*TaskState, len(m.places)),
 	}
 	counters := v.Get("counters")
@@ -423,9 +431,9 @@ func (l *Loop) sound(running bool) bool {
 func taskState(v value.Value) *TaskState {
 	t := &TaskState{
 		Status: TaskStatus(v.Get("status").Text()), Never: v.Get("never").Truth(), Skip: v.Get("skip").Truth(),
-		Iteration: int(number(v, "iteration")), Retries: int(number(v, "retries")), Exhausted: v.Get("exhausted").Truth(),
-		Mode: v.Get("mode").Text(), Approved: v.Get("approved").Text(),
-		Incoming: v.Get("incoming"), Outgoing: v.Get("outgoing"), Error: v.Get("error"),
+		Iteration: int(number(v, "iteration")), Retries: int(number(v, "retries")), Exhausted: v.Get("exhausted").Truth(), Skipped: v.Get("skipped").Text(),
+		Mode: v.Get("mode").Text(), Approved: v.Get("approved").Text(), Because: v.Get("because").Text(),
+		Incoming: v.Get("incoming"), Outgoing: v.Get("outgoing"), Error: v.Get("error"), Changes: v.Get("changes"),
 		FirstAt: number(v, "firstAt"), StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"),
 		ClaimedAt: number(v, "claimedAt"), AliveAt: number(v, "aliveAt"), ReportedAt: number(v, "reportedAt"), Owner: v.Get("owner").Text(), Worker: v.Get("worker").Text(),
 		Percent: v.Get("percent").Float(), Text: v.Get("text").Text(), Subscribed: v.Get("subscribed").Truth(),
@@ -484,14 +492,14 @@ func DecodeEvent(v value.Value) Event {
 		Iteration: int(number(v, "iteration")), Element: int(number(v, "element")), Child: v.Get("child").Text(), Status: Status(v.Get("status").Text()),
 		Outcome: DecodeOutcome(v.Get("outcome")), Variables: v.Get("variables"), Groups: texts(v, "groups"), Watchers: texts(v, "watchers"),
 		Owner: v.Get("owner").Text(), Worker: v.Get("worker").Text(), Text: v.Get("text").Text(), Percent: v.Get("percent").Float(),
-		Graceful: v.Get("graceful").Truth(),
+		Graceful: v.Get("graceful").Truth(), Mode: v.Get("mode").Text(),
 	}
 	if s := v.Get("start"); s.IsObject() {
 		e.Start = &Start{
 			ID: s.Get("_id").Text(), Description: s.Get("description").Text(), Type: s.Get("type").Text(), Variables: s.Get("variables"),
 			Groups: texts(s, "groups"), Initiator: s.Get("initiator").Text(), User: s.Get("user").Text(), Ancestors: texts(s, "ancestors"),
-			Triggers: texts(s, "triggers"),
-			Parent:   parent(s.Get("parent")),
+			Triggers: texts(s, "triggers"), Force: number(s, "force"), Only: texts(s, "only"),
+			Parent: parent(s.Get("parent")),
 		}
 	}
 	return e

@@ -53,6 +53,7 @@ type place struct {
 	loop    int   // forEach: first task of its body; -1 otherwise
 	region  int   // innermost forEach whose body it is in; -1 = none
 	depth   int   // how many forEach bodies it is in
+	parents []int // tasks that must have given something
 	body    []int // forEach: every task of its body, inner bodies included
 }
 
@@ -111,6 +112,9 @@ func Compile(w *workflows.Workflow, catalog workflows.Catalog, revision string, 
 		return nil, invalid("/transitions/"+task, "cycle", fmt.Sprintf("The standard transitions through %q form a circle; the way back must be a revert transition.", task))
 	}
 	m.regions()
+	for i := range m.places {
+		m.places[i].parents = m.parentsOf(m.places[i].task)
+	}
 	return m, nil
 }
 

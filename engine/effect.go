@@ -7,7 +7,7 @@ type EffectType string
 
 // The orders. The comment names the fields of [Effect] each one uses besides Type and Key.
 const (
-	RunTask      EffectType = "RunTask"      // Task, Iteration, Attempt, App, Method, Incoming, Actor, Deadline, Mode
+	RunTask      EffectType = "RunTask"      // Task, Iteration, Attempt, App, Method, Pool, Incoming, Actor, Deadline, Mode, ResumeOf, Guard, Accept, Changes
 	StopTask     EffectType = "StopTask"     // Task, Iteration: its result no longer counts
 	StartChild   EffectType = "StartChild"   // Task, Iteration, Element, Child, Workflow, Variables, Transformation, Current
 	ControlChild EffectType = "ControlChild" // Child, Act (pause, resume, cancel, cancel-graceful)
@@ -27,9 +27,14 @@ type Effect struct {
 	App            string
 	Method         string
 	Incoming       value.Value
-	Actor          string // user name the call runs as
-	Deadline       int64  // milliseconds since 1970; 0 = none
-	Mode           string // "", "validate" or "force" after a guard was approved
+	Pool           string      // of agents that are to do it; "" is up to whoever sends it
+	Actor          string      // user name the call runs as
+	Deadline       int64       // milliseconds since 1970; 0 = none
+	Mode           string      // "", ModeValidate or ModeForce
+	ResumeOf       string      // the iteration that was blocked, see IterationID
+	Guard          value.Value // its limits, Absent for none
+	Accept         int64       // as many changes may be made although a guard says no
+	Changes        value.Value // the change set to write, for ModeValidate
 	Element        int
 	Child          string
 	Workflow       string

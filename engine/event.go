@@ -27,8 +27,8 @@ const (
 	TaskRetried      EventType = "TaskRetried"      // By, Task, Variables
 	TaskSkipped      EventType = "TaskSkipped"      // By, Task, Text
 	TaskCompleted    EventType = "TaskCompleted"    // By, Task, Outcome, Text: an operator, or the System, gives the result
-	TaskApproved     EventType = "TaskApproved"     // By, Task, Text: accepts what blocked it, restarts nothing
-	TaskRepaired     EventType = "TaskRepaired"     // By, Task, Text: approves and resumes at once
+	TaskApproved     EventType = "TaskApproved"     // By, Task, Text, Mode: accepts what blocked it, restarts nothing
+	TaskRepaired     EventType = "TaskRepaired"     // By, Task, Text, Mode: approves and resumes at once
 	ChildStarted     EventType = "ChildStarted"     // Task, Iteration, Element, Child
 	ChildFinished    EventType = "ChildFinished"    // Task, Iteration, Element, Child, Status, Variables (its job variables)
 	ChildRefused     EventType = "ChildRefused"     // Task, Iteration, Element, Outcome.Error: it could not be started
@@ -57,6 +57,7 @@ type Event struct {
 	Text      string
 	Percent   float64 // 0..100
 	Graceful  bool
+	Mode      string // ModeValidate or ModeForce; "" is what suits the method
 }
 
 // Start is what a job begins with.
@@ -70,6 +71,8 @@ type Start struct {
 	User        string // account id that started it
 	Ancestors   []string
 	Triggers    []string // ids of the triggers that led to it, first one first
+	Force       int64    // how far its guards are waived, see Job.Force
+	Only        []string // ids of the tasks to run; nil for all
 	Parent      *Parent
 }
 

@@ -107,7 +107,12 @@ func (m *Machine) reason(job *Job, i int, t *TaskState) (Reason, bool) {
 		return r, false // its body says why
 	default:
 		r.Kind, r.Until = "worker", due(TimerRun, TimerQueue)
-		r.Text, r.Unblock = fmt.Sprintf("No worker has taken %s.%s yet.", n.task.App, n.task.Name), fmt.Sprintf("a running adapter for %s, or complete the task with a result", n.task.App)
+		where := ""
+		if n.task.Pool != "" {
+			where = " on agent:" + n.task.Pool
+		}
+		r.Text = fmt.Sprintf("No worker%s has taken %s.%s yet.", where, n.task.App, n.task.Name)
+		r.Unblock = fmt.Sprintf("a running adapter for %s%s, or complete the task with a result", n.task.App, where)
 		if t.Worker != "" {
 			r.Text, r.Unblock = fmt.Sprintf("Worker %s is at work on %s.%s.", t.Worker, n.task.App, n.task.Name), "its result"
 			if t.Text != "" {

@@ -58,6 +58,12 @@ const (
 	TaskCanceled TaskStatus = "canceled"
 )
 
+// How an attempt goes about a guard that stopped the one before it.
+const (
+	ModeValidate = "validate" // writes the very change set that was blocked, and nothing else
+	ModeForce    = "force"    // runs anew and does not ask the guard
+)
+
 // Active tells whether work is outstanding.
 func (s TaskStatus) Active() bool {
 	return s == TaskReady || s == TaskRunning || s == TaskRetrying || s == TaskBlocked
@@ -91,12 +97,14 @@ type Job struct {
 	StartedAt   int64
 	EndedAt     int64 // 0 until final
 	UpdatedAt   int64
-	HeldAt      int64  // since when it is paused or blocked
-	HeldBy      string // who or what holds it
-	Breached    bool   // the SLA was missed
-	Handling    bool   // the error handler's child runs
-	Handled     bool   // the error handler was used
-	Reverts     int    // jumps back so far
+	HeldAt      int64    // since when it is paused or blocked
+	HeldBy      string   // who or what holds it
+	Breached    bool     // the SLA was missed
+	Handling    bool     // the error handler's child runs
+	Handled     bool     // the error handler was used
+	Reverts     int      // jumps back so far
+	Force       int64    // 0 = guards count; 1 = they do not; N > 1 = they do not for at most N changes
+	Only        []string // tasks it was started for; nil for all
 	Counters    []Count
 	Timers      []Timer // ordered by due time
 	Held        []int   // tasks that finished while the job was held, not followed yet
@@ -121,12 +129,15 @@ type TaskState struct {
 	Iteration  int  // iterations so far; the latest is current
 	Retries    int  // automatic retries since the task was last started afresh
 	Exhausted  bool
-	Mode       string // how to run the next attempt: "", "validate" or "force"
+	Skipped    string // why it was passed over, see SkippedRange
+	Mode       string // how to run the next attempt: "", ModeValidate or ModeForce
 	Approved   string // who approved what blocked it
+	Because    string // why, in that person's words
 	Incoming   value.Value
 	Outgoing   value.Value
 	Error      value.Value
-	FirstAt    int64 // start of the first attempt
+	Changes    value.Value // what a guarded method changed, or would have changed when it was blocked
+	FirstAt    int64       // start of the first attempt
 	StartedAt  int64
 	EndedAt    int64
 	ClaimedAt  int64
@@ -219,6 +230,7 @@ type Run struct {
 	Incoming   value.Value
 	Outgoing   value.Value
 	Error      value.Value
+	Changes    value.Value // what they come to
 	StartedAt  int64
 	EndedAt    int64
 	ClaimedAt  int64

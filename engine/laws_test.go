@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
@@ -62,6 +63,13 @@ var breaches = sync.OnceValue(func() []breach {
 func playSeed(seed uint64, log func(format string, args ...any)) []breach {
 	chance := rand.New(rand.NewPCG(seed, 0))
 	w := workflowtest.Random(chance, workflowtest.Options{Children: []string{"Child"}})
+	if seed%3 == 0 { // a third of the workflows have tasks that wait for all before them
+		for i := range w.Tasks {
+			if chance.IntN(3) == 0 {
+				w.Tasks[i].Join = workflows.JoinAll
+			}
+		}
+	}
 	ordered := &trial{seed: seed, chance: chance, log: log}
 	ordered.plain(w)
 	paused := &trial{seed: seed, chance: chance, only: true}

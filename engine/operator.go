@@ -55,9 +55,7 @@ func (s *stepper) resume() error {
 		case t.Status == TaskReady:
 			s.start(i)
 		case t.Status == TaskBlocked:
-			t := s.edit(i)
-			t.Mode = "force"
-			t.Retries = 0
+			s.edit(i).Retries = 0
 			s.start(i)
 		case t.Status == TaskRunning && s.m.places[i].kind == kindChildJob:
 			s.dispatch(i)
@@ -93,6 +91,7 @@ func (s *stepper) cancel() error {
 		return ErrStale
 	}
 	s.stopHandler()
+	s.cancelFollowers()
 	for i, t := range s.job.Tasks {
 		if !t.Status.Active() {
 			continue
@@ -367,23 +366,6 @@ func (s *stepper) give(i int, o Outcome, note string) error {
 
 func (s *stepper) anyBlocked() bool {
 	return slices.ContainsFunc(s.job.Tasks, func(t *TaskState) bool { return t.Status == TaskBlocked })
-}
-
-// approve accepts what blocked a task; a repair also resumes the job.
-func (s *stepper) approve(i int) error {
-	t := s.job.Tasks[i]
-	if t.Status != TaskBlocked {
-		return conflict("task %q is not blocked", s.id(i))
-	}
-	if t.Approved != "" && s.ev.Type == TaskApproved {
-		return ErrStale
-	}
-	s.edit(i).Approved = s.who()
-	s.note(i)
-	if s.ev.Type == TaskRepaired {
-		return s.resume()
-	}
-	return nil
 }
 
 // unnamed stands for a worker that does not give its name.

@@ -141,19 +141,20 @@ func (o *oracle) join() bool {
 		if o.state[task] != "" || len(in) == 0 {
 			continue
 		}
-		undecided, chosen := false, false
+		undecided, chosen, all := false, false, true
 		for _, e := range in {
 			switch s := o.state[e.From]; s {
 			case "", oracleRuns, oracleWaits:
 				undecided = true
 			default:
 				chosen = chosen || s == string(e.State)
+				all = all && s == string(e.State)
 			}
 		}
 		switch {
 		case undecided:
 			continue
-		case !chosen:
+		case !chosen, !all && o.w.Tasks[i].Join == workflows.JoinAll:
 			o.state[task] = oracleNever
 			for _, b := range o.body(task) {
 				o.state[b] = oracleNever

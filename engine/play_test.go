@@ -114,6 +114,18 @@ func (p *player) play(line string) {
 			ID: "job", Initiator: "ann", User: "u1", Ancestors: []string{"root"},
 			Parent: &engine.Parent{Job: "root", Task: "c", Iteration: 1, Element: -1},
 		}}
+	case "reached", "changed":
+		ev.Type, ev.By = engine.TaskFinished, ""
+		ev.Outcome = engine.Outcome{State: workflows.Success}
+		if verb == "reached" {
+			ev.Outcome = p.outcome("block", "threshold: too many changes")
+		}
+		ev.Outcome.Changes = p.json(arg)
+	case "start-only":
+		ev = engine.Event{Type: engine.JobStarted, At: p.now, Start: &engine.Start{ID: "job", Initiator: "ann", User: "u1", Only: strings.Fields(rest)}}
+	case "start-force":
+		force, _ := strconv.ParseInt(rest, 10, 64)
+		ev = engine.Event{Type: engine.JobStarted, At: p.now, Start: &engine.Start{ID: "job", Initiator: "ann", User: "u1", Force: force}}
 	case "ok", "fail", "error", "block", "junk":
 		ev.Type, ev.By = engine.TaskFinished, ""
 		ev.Outcome = p.outcome(verb, arg)
@@ -161,9 +173,9 @@ func (p *player) play(line string) {
 	case "revert":
 		ev.Type, ev.To = engine.JobReverted, arg
 	case "approve":
-		ev.Type = engine.TaskApproved
+		ev.Type, ev.Mode = engine.TaskApproved, arg
 	case "repair":
-		ev.Type = engine.TaskRepaired
+		ev.Type, ev.Mode = engine.TaskRepaired, arg
 	case "patch":
 		ev = engine.Event{Type: engine.VariablesPatched, At: p.now, By: "ann", Variables: p.json(rest)}
 	case "access":

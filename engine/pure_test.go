@@ -9,14 +9,15 @@ import (
 )
 
 // testCatalog is the catalog of the built-in tasks with an adapter Test added, whose methods
-// take and give anything; the method guarded can block.
+// take and give anything; guarded and synced can block, and synced writes just what was approved.
 type testCatalog struct{ workflows.Catalog }
 
 var catalog = testCatalog{builtin.Catalog()}
 
 func (c testCatalog) Method(app, name string) (workflows.Method, bool) {
 	if app == "Test" {
-		return workflows.Method{App: app, Name: name, Open: true, CanBlock: name == "guarded", CanWarn: true}, true
+		return workflows.Method{App: app, Name: name, Open: true, CanBlock: name == "guarded" || name == "synced",
+			Guarded: name == "synced", Validates: name == "synced", CanWarn: true}, true
 	}
 	return c.Catalog.Method(app, name)
 }

@@ -92,7 +92,7 @@ func retryDelay(r *workflows.Retry, n int, iteration string) int64 {
 // block stops the whole job at task i until a person approves.
 func (s *stepper) block(i int, err value.Value, why string) {
 	t := s.edit(i)
-	t.Status, t.Error, t.Approved = TaskBlocked, err, ""
+	t.Status, t.Error, t.Approved, t.Because = TaskBlocked, err, "", ""
 	s.note(i)
 	s.forget(i)
 	if s.job.Status == Running {

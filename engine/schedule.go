@@ -30,9 +30,9 @@ func finishState(t *TaskState) workflows.FinishState {
 }
 
 // decide applies the join rule: a task runs when every predecessor is decided and at least
-// one chose it. Only a running job decides, so nothing is held back here.
+// one chose it, or all of them where the task asks for that. Only a running job decides, so nothing is held back here.
 func (s *stepper) decide(i int) decision {
-	d := refused
+	d, missed := refused, false
 	for _, e := range s.m.places[i].in {
 		p := s.job.Tasks[e.place]
 		switch {
@@ -42,7 +42,12 @@ func (s *stepper) decide(i int) decision {
 			return undecided
 		case finishState(p) == e.state:
 			d = chosen
+			continue
 		}
+		missed = true
+	}
+	if missed && s.m.places[i].task.Join == workflows.JoinAll {
+		return refused
 	}
 	return d
 }
@@ -93,6 +98,10 @@ func (s *stepper) look(i int) {
 	case chosen:
 		if s.m.places[i].kind == kindEnd {
 			s.complete()
+			return
+		}
+		if why := s.needless(i); why != "" {
+			s.pass(i, why)
 			return
 		}
 		s.start(i)

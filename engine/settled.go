@@ -22,7 +22,7 @@ const (
 // settles tells whether a task is over and small.
 func (t *TaskState) settles() bool {
 	return t.Status.Finished() && t.Pending == nil && t.Loop == nil &&
-		!t.Incoming.Exceeds(settledMost) && !t.Outgoing.Exceeds(settledMost) && !t.Error.Exceeds(settledMost)
+		!t.Incoming.Exceeds(settledMost) && !t.Outgoing.Exceeds(settledMost) && !t.Error.Exceeds(settledMost) && !t.Changes.Exceeds(settledMost)
 }
 
 // settled writes the texts of tasks that are over and tells which tasks these are.

@@ -64,8 +64,8 @@ func (m *Machine) newJob(ev Event) *Job {
 		ID: st.ID, Revision: m.revision, Name: m.workflow.Name, Type: st.Type, Description: st.Description,
 		Groups: st.Groups, Ancestors: append(slices.Clone(st.Ancestors), st.ID), Triggers: st.Triggers, Parent: st.Parent,
 		Initiator: st.Initiator, User: st.User, StartedAt: ev.At, UpdatedAt: ev.At,
-		Variables: st.Variables,
-		Tasks:     make([]*TaskState, len(m.places)),
+		Variables: st.Variables, Force: st.Force, Only: st.Only,
+		Tasks: make([]*TaskState, len(m.places)),
 	}
 	if !job.Variables.IsObject() {
 		job.Variables = value.Object()
@@ -281,7 +281,7 @@ func (m *Machine) picture(job *Job, i int, finish workflows.FinishState) *Run {
 	id, t := m.places[i].task.ID, job.Tasks[i]
 	return &Run{
 		ID: IterationID(job.ID, id, t.Iteration), Task: id, Iteration: t.Iteration, Attempt: t.Retries + 1,
-		Status: t.Status, Finish: finish, Retrying: t.Status == TaskRetrying, Incoming: t.Incoming, Outgoing: t.Outgoing, Error: t.Error,
+		Status: t.Status, Finish: finish, Retrying: t.Status == TaskRetrying, Incoming: t.Incoming, Outgoing: t.Outgoing, Error: t.Error, Changes: ChangeSummary(t.Changes),
 		StartedAt: t.StartedAt, EndedAt: t.EndedAt, ClaimedAt: t.ClaimedAt, Owner: t.Owner, Worker: t.Worker,
 		Percent: t.Percent, Text: t.Text, Subscribed: t.Subscribed,
 	}

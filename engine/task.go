@@ -23,7 +23,7 @@ func (s *stepper) start(i int) {
 	}
 	n := &s.m.places[i]
 	t.Status = TaskRunning
-	t.Never = false
+	t.Never, t.Skipped = false, ""
 	t.Iteration++
 	t.StartedAt, t.EndedAt, t.ClaimedAt, t.AliveAt, t.ReportedAt = s.at, 0, 0, s.at, 0
 	t.Owner, t.Worker, t.Text, t.Percent = "", "", "", 0
@@ -78,8 +78,9 @@ func (m *Machine) runTask(job *Job, i int, actor string) Effect {
 	n, t := &m.places[i], job.Tasks[i]
 	e := Effect{
 		Type: RunTask, Key: RunKey(job.ID, n.task.ID, t.Iteration), Task: n.task.ID, Iteration: t.Iteration, Attempt: t.Retries + 1,
-		App: n.task.App, Method: n.task.Name, Incoming: t.Incoming, Actor: actor, Mode: t.Mode,
+		App: n.task.App, Method: n.task.Name, Incoming: t.Incoming, Actor: actor, Pool: n.task.Pool,
 	}
+	m.bound(job, i, &e)
 	if d := n.task.Timeouts.Run; d > 0 {
 		e.Deadline = after(t.StartedAt, d)
 	}
@@ -216,6 +217,7 @@ func (s *stepper) end(i int, o Outcome) {
 	t.EndedAt = s.at
 	t.Pending, t.Subscribed = nil, false
 	t.Mode = "" // an approval counts for one attempt
+	s.changed(i, o)
 	if o.State == workflows.Blocked {
 		s.block(i, o.Error, fmt.Sprintf("task %q is blocked", n.task.ID))
 		return

@@ -60,6 +60,9 @@ func taskState(t *engine.TaskState) string {
 	case t.Status == engine.TaskIdle:
 		out = "idle"
 	}
+	if t.Skipped != "" {
+		out += " " + t.Skipped
+	}
 	if t.Iteration > 1 {
 		out += fmt.Sprintf(" #%d", t.Iteration)
 	}
@@ -77,6 +80,9 @@ func taskState(t *engine.TaskState) string {
 	}
 	if t.Approved != "" {
 		out += " approved by " + t.Approved
+	}
+	if !t.Changes.IsAbsent() {
+		out += " changes " + t.Changes.String()
 	}
 	if l := t.Loop; l != nil && t.Status.Active() && l.Total != 1 {
 		out += fmt.Sprintf(" %d+%d/%d", l.Done, l.Next-l.Done, l.Total)
@@ -99,6 +105,9 @@ func (p *player) effect(e engine.Effect) {
 	switch e.Type {
 	case engine.RunTask:
 		fmt.Fprintf(&p.out, "  -> run %s#%d %s.%s %s", e.Task, e.Iteration, e.App, e.Method, e.Incoming)
+		if e.Pool != "" {
+			fmt.Fprintf(&p.out, " in %s", e.Pool)
+		}
 		if e.Attempt > 1 {
 			fmt.Fprintf(&p.out, " attempt %d", e.Attempt)
 		}
@@ -107,6 +116,15 @@ func (p *player) effect(e engine.Effect) {
 		}
 		if e.Mode != "" {
 			fmt.Fprintf(&p.out, " mode %s", e.Mode)
+		}
+		if !e.Guard.IsAbsent() {
+			fmt.Fprintf(&p.out, " guard %s", e.Guard)
+		}
+		if e.Accept > 0 {
+			fmt.Fprintf(&p.out, " accept %d", e.Accept)
+		}
+		if !e.Changes.IsAbsent() {
+			fmt.Fprintf(&p.out, " changes %s", e.Changes)
 		}
 		if e.Deadline != 0 {
 			fmt.Fprintf(&p.out, " until +%d", e.Deadline-p.now)

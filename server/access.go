@@ -1,11 +1,13 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -40,6 +42,79 @@ func (c *call) reachableTasks() (store.Filter, error) {
 		ids[i] = d.ID
 	}
 	return store.And{own, store.Where("job._id", store.NotIn, ids)}, nil
+}
+
+// reachableAutomations is the condition for automations: they are for no group, or for one of
+// the caller's.
+func (c *call) reachableAutomations() store.Filter {
+	if c.who.IsAdmin() {
+		return nil
+	}
+	return store.Or{
+		store.Where("gbac.read", store.Exists, false), store.Where("gbac.read", store.In, c.who.Groups),
+		store.Where("gbac.write", store.In, c.who.Groups),
+	}
+}
+
+// reachableTriggers is the condition for triggers: that of their automations.
+func (c *call) reachableTriggers() (store.Filter, error) {
+	own := c.reachableAutomations()
+	if own == nil {
+		return nil, nil
+	}
+	hidden, err := c.Store.Find(c.Request().Context(), store.Automations, store.Query{Where: store.Not{Filter: own}, Limit: store.MaxValues, NoTotal: true})
+	if err != nil {
+		return nil, err
+	}
+	if hidden.Next != nil {
+		return nil, fmt.Errorf("more than %d automations are restricted: %w", store.MaxValues, runner.ErrBusy)
+	}
+	if len(hidden.Docs) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(hidden.Docs))
+	for i, d := range hidden.Docs {
+		ids[i] = d.ID
+	}
+	return store.Not{Filter: store.Where("actionId", store.In, ids)}, nil
+}
+
+// allowed refuses what a caller's groups do not let them do with an automation, or with what
+// belongs to one: a trigger is seen, run and changed by those who may do so with its
+// automation. Who may change it may see it. What must not be seen is not found.
+func (c *call) allowed(collection, kind, id string, doc value.Value) error {
+	if c.who.IsAdmin() {
+		return nil
+	}
+	if collection == store.Triggers {
+		d, err := c.Store.Get(c.Request().Context(), store.Automations, doc.Get("actionId").Text())
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if doc, err = value.ParseLast(d.Body); err != nil {
+			return err
+		}
+	} else if collection != store.Automations {
+		return nil
+	}
+	var lists [2][]string
+	for i, key := range []string{"read", "write"} {
+		for _, g := range doc.Path("gbac", key).Elements() {
+			lists[i] = append(lists[i], g.Text())
+		}
+	}
+	readers, writers := lists[0], lists[1]
+	writes := c.who.Reaches(writers)
+	switch {
+	case len(readers) > 0 && !c.who.Reaches(readers) && (len(writers) == 0 || !writes):
+		return refuse(missing, "there is no %s %q", kind, clip(id))
+	case c.deed.route.may == auth.WriteAutomations && !writes:
+		return refuse(denied, "%s %q may be changed only by the groups that it names", kind, clip(id))
+	}
+	return nil
 }
 
 // job reads a job the caller may know of. One out of reach is not found.

@@ -135,7 +135,11 @@ func changeAccount(c *call) (value.Value, error) {
 	if id == c.who.ID && (change.Inactive != nil && *change.Inactive || change.Roles != nil && !slices.Contains(*change.Roles, auth.AdminRole)) {
 		return value.Absent, refuse(clash, "nobody can take the rights of an administrator from themselves")
 	}
+	if c.deed.before, err = c.Auth.Account(c.Request().Context(), id); err != nil {
+		return value.Absent, err
+	}
 	account, err := c.Auth.ChangeAccount(c.Request().Context(), id, change)
+	c.deed.after = account
 	return enveloped("Successfully updated account", accountDoc(account)), err
 }
 

@@ -102,6 +102,7 @@ func (c *call) each(ids []string, done, verb string, ev engine.Event) (value.Val
 	var data value.Members
 	succeeded := 0
 	for i, id := range ids {
+		c.deed.each = append(c.deed.each, target{"job", id, errs[i]})
 		if err := errs[i]; err != nil {
 			data.Set(id, value.Object("success", value.False, "message", value.String(decide(err).text)))
 			continue
@@ -172,7 +173,7 @@ func retryTask(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	if variables.Len() > 0 && !c.who.May(auth.RepairJobs) {
+	if variables.Len() > 0 && !c.who.May(auth.ChangeJobs) {
 		return value.Absent, refuse(denied, "%s may retry tasks, but not with other variables", c.who.Username)
 	}
 	return c.onTask("Successfully retried task", engine.Event{Type: engine.TaskRetried, Variables: variables})
@@ -251,6 +252,62 @@ func completeTask(c *call) (value.Value, error) {
 		return value.Absent, err
 	}
 	return c.onTask("Successfully completed task", engine.Event{Type: engine.TaskCompleted, Outcome: outcome, Text: reason})
+}
+
+// accept is a route that approves or repairs a blocked task: {"reason", "mode"}.
+func accept(kind engine.EventType, message string) func(c *call) (value.Value, error) {
+	return func(c *call) (value.Value, error) {
+		ev, err := c.acceptance(kind)
+		if err != nil {
+			return value.Absent, err
+		}
+		return c.onTask(message, ev)
+	}
+}
+
+func (c *call) acceptance(kind engine.EventType) (engine.Event, error) {
+	ev := engine.Event{Type: kind}
+	body, err := c.object()
+	if err != nil {
+		return ev, err
+	}
+	if ev.Text, err = optionalText(body, "reason"); err != nil {
+		return ev, err
+	}
+	if ev.Mode, err = optionalText(body, "mode"); err != nil {
+		return ev, err
+	}
+	if ev.Mode != "" && ev.Mode != engine.ModeValidate && ev.Mode != engine.ModeForce {
+		return ev, badAt("/mode", "enum", "\"mode\" must be %q or %q, not %q.", engine.ModeValidate, engine.ModeForce, clip(ev.Mode))
+	}
+	return ev, nil
+}
+
+// repairJob approves everything that blocks a job and lets it go on.
+func repairJob(c *call) (value.Value, error) {
+	ev, err := c.acceptance(engine.TaskApproved)
+	if err != nil {
+		return value.Absent, err
+	}
+	id := c.text("id")
+	st, err := c.job(id)
+	if err != nil {
+		return value.Absent, err
+	}
+	if st.Job.Status != engine.BlockedJ {
+		return value.Absent, refuse(clash, "job %s is %s, not blocked; there is nothing to repair", id, st.Job.Status.Shown())
+	}
+	tasks := st.Machine.Workflow().Tasks
+	for i, t := range st.Job.Tasks {
+		if t.Status != engine.TaskBlocked || t.Approved != "" {
+			continue
+		}
+		ev.Task = tasks[i].ID
+		if _, err := c.apply(id, ev); err != nil {
+			return value.Absent, err
+		}
+	}
+	return c.act(id, "Successfully repaired job", engine.Event{Type: engine.JobResumed, Text: ev.Text})
 }
 
 // onTaskWith is a route for an act on a task that takes only a reason.

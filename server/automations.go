@@ -17,6 +17,7 @@ func listAutomations(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
+	q.and(c.reachableAutomations())
 	p, err := c.find(store.Automations, q, nil)
 	if err != nil {
 		return value.Absent, err
@@ -24,14 +25,18 @@ func listAutomations(c *call) (value.Value, error) {
 	return p.operations("Successfully retrieved automations"), nil
 }
 
-// stored reads a document of a collection by id, with its revision.
+// stored reads a document of a collection by id, with its revision. An automation, and what
+// belongs to one, must be within the caller's reach.
 func (c *call) stored(collection, kind, id string) (value.Value, int64, error) {
 	d, err := c.Store.Get(c.Request().Context(), collection, id)
 	if err != nil {
 		return value.Absent, 0, absent(err, kind, id)
 	}
 	v, err := value.ParseLast(d.Body)
-	return v, d.Revision, err
+	if err != nil {
+		return value.Absent, 0, err
+	}
+	return v, d.Revision, c.allowed(collection, kind, id, v)
 }
 
 // write prepares storing a document under its id.

@@ -18,7 +18,9 @@ import (
 type call struct {
 	echo.Context
 	*Server
-	who *auth.Identity // nil on public routes
+	who     *auth.Identity // nil on public routes
+	deed    deed           // what the audit log is to say of the call
+	claimed *claim         // on the call's idempotency key; nil without one
 }
 
 // text is a path parameter, unescaped.
@@ -85,6 +87,9 @@ func (c *call) object() (value.Value, error) {
 	}
 	if !v.IsObject() {
 		return value.Absent, badAt("", "type", "The body must be a JSON object, not %s.", v.Kind())
+	}
+	if c.deed.reason == "" {
+		c.deed.reason = v.Get("reason").Text()
 	}
 	return v, nil
 }

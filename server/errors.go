@@ -30,6 +30,7 @@ const (
 	missing                 // there is no such thing, or the caller may not know it
 	clash                   // the state of things does not allow it
 	media                   // the body is of the wrong kind
+	mismatch                // an idempotency key that belongs to another call
 	unmet                   // a batch of acts of which none succeeded, see jobs/cancel
 )
 
@@ -70,7 +71,7 @@ type answer struct {
 func decide(err error) answer {
 	var a answer
 	switch {
-	case decideOwn(err, &a), decideDocument(err, &a), decideEngine(err, &a), decideAuth(err, &a), decideStore(err, &a), decideTransport(err, &a):
+	case decideOwn(err, &a), decideAdmission(err, &a), decideDocument(err, &a), decideEngine(err, &a), decideAuth(err, &a), decideStore(err, &a), decideTransport(err, &a):
 	default:
 		a.status, a.text = http.StatusInternalServerError, "the server met a defect of its own"
 	}
@@ -87,9 +88,26 @@ func decideOwn(err error, a *answer) bool {
 	}
 	a.status = map[reason]int{
 		malformed: http.StatusBadRequest, denied: http.StatusForbidden, missing: http.StatusNotFound,
-		clash: http.StatusConflict, media: http.StatusUnsupportedMediaType, unmet: http.StatusInternalServerError,
+		clash: http.StatusConflict, media: http.StatusUnsupportedMediaType, mismatch: http.StatusUnprocessableEntity, unmet: http.StatusInternalServerError,
 	}[e.reason]
 	a.text, a.problems, a.data = e.text, e.problems, e.data
+	return true
+}
+
+// decideAdmission is about calls that are turned away for now.
+func decideAdmission(err error, a *answer) bool {
+	if e, ok := errors.AsType[*tooMany](err); ok {
+		a.status, a.wait = http.StatusTooManyRequests, max(e.wait, time.Millisecond)
+		return true
+	}
+	switch {
+	case errors.Is(err, errUnderWay):
+		a.status, a.wait = http.StatusConflict, time.Second
+	case errors.Is(err, errBooksClosed):
+		a.status, a.wait = http.StatusServiceUnavailable, 5*time.Second
+	default:
+		return false
+	}
 	return true
 }
 
@@ -255,4 +273,10 @@ func absent(err error, kind, key string) error {
 		return refuse(missing, "there is no %s %q", kind, clip(key))
 	}
 	return err
+}
+
+// isMissing tells whether a handler refuses because there is no such thing for the caller.
+func isMissing(err error) bool {
+	e, ok := errors.AsType[*refusal](err)
+	return ok && e.reason == missing
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"time"
 
 	"github.com/heddlehq/heddle/engine"
@@ -38,8 +39,14 @@ func jobDoc(st runner.State, q *query) value.Value {
 	if j.Status == engine.Canceling {
 		m.Set("finishing", value.True)
 	}
+	if j.Force > 0 {
+		m.Set("force", value.Int(j.Force))
+	}
 	if j.HeldAt > 0 {
 		m.Set("held", value.Object("since", value.Int(j.HeldAt), "reason", value.String(j.HeldBy)))
+	}
+	if i := slices.IndexFunc(j.Tasks, func(t *engine.TaskState) bool { return t.Status == engine.TaskBlocked }); i >= 0 {
+		m.Set("blockedReason", value.String(blockedReason(j.Tasks[i])))
 	}
 	if p := j.Parent; p != nil {
 		element := value.Null
@@ -110,6 +117,9 @@ func taskState(st runner.State, t *workflows.Task, s *engine.TaskState, definiti
 		m.Set(k, v)
 	}
 	m.Set("taskId", value.String(t.ID)).Set("status", value.String(runner.TaskWireStatus(s.Status)))
+	if s.Skipped != "" {
+		m.Set("status", value.String("skipped")).Set("skipReason", value.String(s.Skipped))
+	}
 	if f := finishState(s); f != "" {
 		m.Set("finish_state", value.String(string(f)))
 	}
@@ -128,6 +138,9 @@ func taskState(st runner.State, t *workflows.Task, s *engine.TaskState, definiti
 		m.Set("end_time", value.Int(s.EndedAt))
 	}
 	m.Set("metrics", taskMetrics(st, s))
+	if j := st.Job; s.Status == engine.TaskRunning && s.Worker == "" && t.Pool != "" && !j.Status.Final() {
+		m.Set("waitingFor", value.String("worker agent:"+t.Pool))
+	}
 	if s.Never {
 		m.Set("never", value.True)
 	}
@@ -135,7 +148,11 @@ func taskState(st runner.State, t *workflows.Task, s *engine.TaskState, definiti
 		m.Set("retrySettings", definition.Get("retrySettings").With("count", value.Int(int64(s.Retries))).With("finishedRetrying", value.Bool(s.Exhausted)))
 	}
 	if s.Status == engine.TaskBlocked {
-		m.Set("blocked", value.Object("reason", orNull(s.Error), "approvedBy", account(s.Approved)))
+		m.Set("blocked", value.Object("reason", orNull(s.Error), "blockedReason", value.String(blockedReason(s)),
+			"approved", value.Bool(s.Approved != ""), "approvedBy", account(s.Approved), "because", account(s.Because), "repair", account(s.Mode)))
+	}
+	if summary := engine.ChangeSummary(s.Changes); summary.Len() > 0 {
+		m.Set("changes", summary)
 	}
 	if l := s.Loop; l != nil {
 		m.Set("loop", value.Object("atLeastOneComplete", value.Bool(l.Any), "finishedCount", value.Int(int64(l.Done)), "outgoing", value.Array()))
@@ -148,6 +165,17 @@ func taskState(st runner.State, t *workflows.Task, s *engine.TaskState, definiti
 		m.Set("childJobs", value.Array(kids...))
 	}
 	return m.Value()
+}
+
+// blockedReason is the word for what blocked a task.
+func blockedReason(s *engine.TaskState) string {
+	if r := s.Error.Get("blockedReason"); r.IsString() {
+		return r.Text()
+	}
+	if s.Exhausted {
+		return "retries"
+	}
+	return "worker"
 }
 
 func finishState(s *engine.TaskState) workflows.FinishState {

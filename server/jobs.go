@@ -1,12 +1,14 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -61,13 +63,20 @@ func (c *call) start(name string, options value.Value) (runner.State, error) {
 			}
 		}
 	}
+	chosen, err := readStartOptions(options)
+	if err != nil {
+		return runner.State{}, err
+	}
+	if chosen.force > 0 && !c.who.May(auth.ApproveJobs) {
+		return runner.State{}, refuse(denied, "%s may start jobs, but not go beyond their guards", c.who.Username)
+	}
 	b.Workflow = name
-	return c.begin(b)
+	return c.begin(b, chosen)
 }
 
 // begin starts a job on behalf of the caller, who must reach its workflow. The job is for
 // the groups of the workflow unless the start names others.
-func (c *call) begin(b runner.Begin) (runner.State, error) {
+func (c *call) begin(b runner.Begin, chosen startOptions) (runner.State, error) {
 	ctx := c.Request().Context()
 	m, err := c.Library.Machine(ctx, b.Workflow)
 	if err != nil {
@@ -84,7 +93,17 @@ func (c *call) begin(b runner.Begin) (runner.State, error) {
 	if len(b.Start.Groups) == 0 {
 		b.Start.Groups = groups
 	}
+	if err := chosen.apply(m, &b.Start); err != nil {
+		return runner.State{}, err
+	}
 	b.Start.Initiator, b.Start.User = c.who.Username, c.who.ID
+	c.deed.after = value.Object("workflow", value.String(b.Workflow))
+	if c.claimed != nil {
+		b.Start.ID = c.claimed.jobID()
+		if st, err := c.Runner.Job(ctx, b.Start.ID); !errors.Is(err, store.ErrNotFound) {
+			return st, err // an earlier call got so far
+		}
+	}
 	st, err := c.Runner.Start(ctx, b)
 	return st, absent(err, "workflow", b.Workflow)
 }
@@ -118,7 +137,7 @@ func (c *call) jobs(q query) (page, error) {
 		if err != nil {
 			return page{}, err
 		}
-		p.docs[i] = expand(jobDoc(st, &q))
+		p.docs[i] = expand(c.jobDoc(st, &q))
 	}
 	return p, nil
 }
@@ -136,7 +155,7 @@ func getJob(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	return enveloped("Successfully retrieved job", expand(jobDoc(st, &q))), nil
+	return enveloped("Successfully retrieved job", expand(c.jobDoc(st, &q))), nil
 }
 
 // explainJob says why a job has not ended.
@@ -242,6 +261,7 @@ func changeGroups(change func(c *call, groups []string) ([]string, error)) func(
 		if groups == nil {
 			groups = []string{}
 		}
+		c.deed.before, c.deed.after = value.Strings(st.Job.Groups...), value.Strings(groups...)
 		return c.act(st.Job.ID, "Successfully updated job groups", engine.Event{Type: engine.AccessChanged, Groups: groups})
 	}
 }

@@ -148,3 +148,80 @@ func TestGroups(t *testing.T) {
 		t.Errorf("watchers = %s", left)
 	}
 }
+
+// An automation with groups, and its triggers, are there for their members alone; what others
+// get is what they get for one that does not exist.
+func TestGroups_automations(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	id := func(v value.Value) string { return v.Path("data", "_id").Text() }
+	readers := id(a.must(t, "POST", "/authorization/groups", `{"group":{"name":"readers"}}`))
+	writers := id(a.must(t, "POST", "/authorization/groups", `{"group":{"name":"writers"}}`))
+	reader, writer := a.as(t, "reader", []string{"apiwrite"}, readers), a.as(t, "writer", []string{"apiwrite"}, writers)
+	other := a.as(t, "other", []string{"apiwrite"})
+	a.add(t, "Pick", picking)
+	const automations, triggers = "/operations-manager/automations", "/operations-manager/triggers"
+	secret := id(a.must(t, "POST", automations, `{"name":"Secret","componentName":"Pick","gbac":{"read":["`+readers+`"],"write":["`+writers+`"]}}`))
+	open := id(a.must(t, "POST", automations, `{"name":"Open","componentName":"Pick","gbac":{"read":[],"write":["`+writers+`"]}}`))
+	endpoint := func(name, automation string) string {
+		return id(a.must(t, "POST", triggers, `{"name":"`+name+`","type":"endpoint","routeName":"`+name+`","actionType":"automations","actionId":"`+automation+`"}`))
+	}
+	hidden := endpoint("hidden", secret)
+	endpoint("shown", open)
+	manual := id(a.must(t, "POST", triggers, `{"name":"by hand","type":"manual","legacyWrapper":false,"actionType":"automations","actionId":"`+secret+`"}`))
+
+	for name, tc := range map[string]struct {
+		who                   *api
+		automations, triggers int64
+		see, change, run      int // what calls on the hidden ones answer
+		changeOpen            int
+	}{
+		"admin":  {a, 2, 3, 200, 200, 200, 200},
+		"reader": {reader, 2, 3, 200, 403, 200, 403},
+		"writer": {writer, 2, 3, 200, 200, 200, 200},
+		"other":  {other, 1, 1, 404, 404, 404, 403},
+	} {
+		for path, want := range map[string]int64{automations: tc.automations, triggers: tc.triggers} {
+			if got, _ := tc.who.must(t, "GET", path, "").Path("metadata", "total").Int(); got != want {
+				t.Errorf("%s: %d of %s, want %d", name, got, path, want)
+			}
+		}
+		for _, call := range []struct {
+			method, path, body string
+			want               int
+		}{
+			{"GET", automations + "/" + secret, "", tc.see},
+			{"GET", automations + "/" + secret + "/export", "", tc.see},
+			{"GET", triggers + "/" + hidden, "", tc.see},
+			{"GET", triggers + "/" + hidden + "/export", "", tc.see},
+			{"PATCH", automations + "/" + secret, `{"description":"d"}`, tc.change},
+			{"PATCH", automations + "/" + open, `{"description":"d"}`, tc.changeOpen},
+			{"PATCH", triggers + "/" + hidden, `{"description":"d"}`, tc.change},
+			{"POST", triggers + "/endpoint/hidden", `{"host":{"name":"x"}}`, tc.run},
+			{"POST", triggers + "/endpoint/shown", `{"host":{"name":"x"}}`, 200},
+			{"POST", triggers + "/manual/" + manual + "/run", `{"formData":{"host":{"name":"x"}}}`, tc.run},
+		} {
+			if got := tc.who.call(t, call.method, call.path, call.body); got.StatusCode != call.want {
+				t.Errorf("%s: %s %s: status %d, want %d: %s", name, call.method, call.path, got.StatusCode, call.want, got.text)
+			}
+		}
+	}
+	// Forbidden looks as unknown does.
+	for _, path := range []string{automations + "/%s", triggers + "/%s", "/operations-manager/jobs/%s"} {
+		unknown := other.call(t, "GET", fmt.Sprintf(path, "000000000000000000000000"), "").text
+		for _, there := range []string{secret, hidden} {
+			if got := strings.ReplaceAll(other.call(t, "GET", fmt.Sprintf(path, there), "").text, there, "000000000000000000000000"); got != unknown {
+				t.Errorf("%s answers %s, and what is unknown %s", path, got, unknown)
+			}
+		}
+	}
+	other.refused(t, 400, "POST", triggers, `{"name":"n","type":"endpoint","routeName":"n","actionType":"automations","actionId":"`+secret+`"}`)
+	if n := other.must(t, "DELETE", triggers+"/action/"+secret, "").Path("data", "deletedCount").String(); n != "0" {
+		t.Errorf("other deletes %s triggers", n)
+	}
+	other.refused(t, 404, "DELETE", triggers+"/"+hidden, "")
+	reader.refused(t, 403, "DELETE", triggers+"/action/"+secret, "")
+	reader.refused(t, 403, "DELETE", automations+"/"+secret, "")
+	writer.must(t, "DELETE", triggers+"/"+hidden, "")
+	writer.must(t, "DELETE", automations+"/"+secret, "")
+}

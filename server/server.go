@@ -24,6 +24,7 @@ import (
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/triggers"
+	"github.com/heddlehq/heddle/workflows/value"
 )
 
 // DefaultRelease is the release of Itential Platform the server reports unless told
@@ -47,6 +48,16 @@ type Options struct {
 	Name    string       // of this server, as health reports show it; "heddle" unless set
 	Version string       // of Heddle itself; "dev" unless set
 
+	// Limits bounds the calls of one account or address; see [DefaultLimits].
+	Limits Limits
+	// Basic lets service accounts show their id and secret with each call, over TLS alone.
+	Basic bool
+
+	// Origins are those whose pages may call the API with a token; none unless set.
+	Origins []string
+	// Profiles lets administrators profile the process.
+	Profiles bool
+
 	// Grace is how long Serve lets running calls finish at the end; 10 s unless set.
 	Grace time.Duration
 	// AccessLevel is the level of the line that is logged for each request; Info unless set.
@@ -57,9 +68,14 @@ type Options struct {
 type Server struct {
 	Options
 	echo    *echo.Echo
+	needs   map[string]auth.Permission // of the operations, by name
 	schema  *store.Schema
 	orders  triggers.Orders
 	started time.Time
+	books   *books
+	limiter *limiter
+
+	forgetting forgetting
 }
 
 // New builds a server.
@@ -96,15 +112,25 @@ func New(o Options) (*Server, error) {
 		}
 		o.Adapters = r
 	}
+	if err := o.Limits.Check(); err != nil {
+		return nil, fmt.Errorf("new server: %w", err)
+	}
+	if err := CheckOrigins(o.Origins); err != nil {
+		return nil, fmt.Errorf("new server: %w", err)
+	}
 	schema, err := store.NewSchema(store.Collections)
 	if err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
 	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
+	s.limiter = newLimiter(o.Limits, o.Now)
+	s.books = newBooks(o.Store, o.Now, o.Log)
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail
-	s.echo.Pre(secure, s.log, s.recovering, normalise)
+	s.echo.Pre(secure, s.log, s.recovering, s.cors, normalise)
+	s.needs = map[string]auth.Permission{}
 	for _, r := range routes() {
+		s.needs[r.name] = r.may
 		s.echo.Add(r.method, r.path, s.serve(r))
 	}
 	return s, nil
@@ -141,6 +167,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		err = h.Close()
 	}
 	<-ended
+	s.books.close(context.WithoutCancel(ctx))
 	if err != nil {
 		return fmt.Errorf("stop serving: %w", err)
 	}
@@ -150,6 +177,27 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // patience is how long one call may take.
 const patience = 2 * time.Minute
 
+// run admits the caller and lets the route's handler do the rest.
+func (c *call) run() (value.Value, error) {
+	if err := c.admit(c, c.deed.route); err != nil {
+		return value.Absent, err
+	}
+	if err := c.limited(); err != nil {
+		return value.Absent, err
+	}
+	if c.deed.route.acts() {
+		if err := c.books.open(c.Request().Context()); err != nil {
+			return value.Absent, err
+		}
+	}
+	do := func() (value.Value, error) { return c.deed.route.handle(c) }
+	if key := c.Request().Header.Get(OnceHeader); key != "" && c.who != nil && unsafe(c.Request().Method) {
+		c.forget(c.Request().Context())
+		return c.once(key, do)
+	}
+	return do()
+}
+
 // serve is a route's echo handler: who calls, may they, then the route's own.
 func (s *Server) serve(r route) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -158,11 +206,10 @@ func (s *Server) serve(r route) echo.HandlerFunc {
 			limit = maxPublicBody
 		}
 		defer bounded(c, limit, patience)()
-		k := &call{Context: c, Server: s}
-		if err := s.admit(k, r); err != nil {
-			return err
-		}
-		v, err := r.handle(k)
+		k := &call{Context: c, Server: s, deed: deed{route: r}}
+		c.Response().Before(func() { s.books.enter(k) })
+		v, err := k.run()
+		k.deed.answer, k.deed.err = v, err
 		if err != nil || c.Response().Committed {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -27,19 +28,19 @@ func identityOf(c echo.Context) *auth.Identity {
 func (s *Server) admit(c *call, r route) error {
 	if r.may == auth.Public {
 		if unsafe(c.Request().Method) {
-			return sameOrigin(c.Request())
+			return s.sameOrigin(c.Request())
 		}
 		return nil
 	}
 	token, byCookie := tokenOf(c.Request())
-	who, err := s.Auth.Identify(c.Request().Context(), token)
+	who, err := s.identify(c.Request(), token)
 	if err != nil {
 		return err
 	}
 	c.who = who
 	c.Set(identityKey, who)
 	if byCookie && unsafe(c.Request().Method) {
-		if err := guardCookie(c.Request()); err != nil {
+		if err := s.guardCookie(c.Request()); err != nil {
 			return err
 		}
 	}
@@ -47,6 +48,14 @@ func (s *Server) admit(c *call, r route) error {
 		return refuse(denied, "%s has no role with the permission %q", who.Username, r.may)
 	}
 	return nil
+}
+
+// identify finds who a request's token or, where that is allowed, client secret belongs to.
+func (s *Server) identify(r *http.Request, token string) (*auth.Identity, error) {
+	if id, secret, ok := r.BasicAuth(); ok && token == "" && s.Basic && r.TLS != nil {
+		return s.Auth.ClientIdentity(r.Context(), id, secret, address(r))
+	}
+	return s.Auth.Identify(r.Context(), token)
 }
 
 // tokenOf finds a request's session token: a bearer header, the query, or the cookie, in
@@ -71,8 +80,8 @@ func unsafe(method string) bool {
 // guardCookie keeps other sites from acting through a browser that is logged in: what such a
 // site can send without being asked first is a form, which is not JSON and has no header of
 // its own.
-func guardCookie(r *http.Request) error {
-	if err := sameOrigin(r); err != nil {
+func (s *Server) guardCookie(r *http.Request) error {
+	if err := s.sameOrigin(r); err != nil {
 		return err
 	}
 	hasBody := r.ContentLength != 0
@@ -82,8 +91,12 @@ func guardCookie(r *http.Request) error {
 	return nil
 }
 
-// sameOrigin refuses what a browser sends on behalf of another site.
-func sameOrigin(r *http.Request) error {
+// sameOrigin refuses what a browser sends on behalf of a site that is neither this one nor on
+// the list.
+func (s *Server) sameOrigin(r *http.Request) error {
+	if slices.Contains(s.Origins, r.Header.Get(echo.HeaderOrigin)) {
+		return nil
+	}
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
 		return refuse(denied, "calls from other sites are refused")
 	}
@@ -111,6 +124,7 @@ func login(c *call) (value.Value, error) {
 	if !name.IsString() || !password.IsString() {
 		return value.Absent, badAt("/user", "required", "A login needs a \"user\" with the texts \"username\" and \"password\".")
 	}
+	c.deed.claimed = name.Text()
 	token, _, err := c.Auth.Login(c.Request().Context(), name.Text(), password.Text(), address(c.Request()))
 	if err != nil {
 		if errors.Is(err, auth.ErrCredentials) {
@@ -153,6 +167,7 @@ func oauthToken(c *call) (value.Value, error) {
 	if form.Get("grant_type") != "client_credentials" || id == "" {
 		return value.Absent, badAt("/grant_type", "required", "The form needs grant_type=client_credentials, client_id and client_secret.")
 	}
+	c.deed.claimed = id
 	token, lasts, err := c.Auth.ClientLogin(c.Request().Context(), id, secret, address(c.Request()))
 	if err != nil {
 		return value.Absent, err
@@ -166,9 +181,12 @@ func logout(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	if body.Get("everywhere").Truth() {
+	switch {
+	case body.Get("everywhere").Truth():
 		err = c.Auth.LogoutEverywhere(c.Request().Context(), c.who.ID)
-	} else {
+	case c.who.Session == "":
+		return value.Absent, refuse(clash, "this call has no session that could end; revoke an API token instead")
+	default:
 		err = c.Auth.Logout(c.Request().Context(), c.who.Session)
 	}
 	return enveloped("Successfully logged out", value.Absent), err

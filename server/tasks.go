@@ -93,6 +93,7 @@ func own(kind engine.EventType, message string) func(c *call) (value.Value, erro
 			}
 			ev.Owner = account.Get("_id").Text()
 		}
+		c.deed.after = value.Object("job", value.String(st.Job.ID), "task", value.String(ev.Task), "owner", value.String(ev.Owner))
 		if _, err := c.apply(st.Job.ID, ev); err != nil {
 			return value.Absent, err
 		}

@@ -18,6 +18,11 @@ func listTriggers(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
+	reach, err := c.reachableTriggers()
+	if err != nil {
+		return value.Absent, err
+	}
+	q.and(reach)
 	p, err := c.find(store.Triggers, q, nil)
 	if err != nil {
 		return value.Absent, err
@@ -61,8 +66,8 @@ func (c *call) trigger(doc, old value.Value) (value.Value, error) {
 	if t.ActionID == "" {
 		return value.Absent, badAt("/actionId", "required", "A trigger needs the id of its automation in \"actionId\".")
 	}
-	_, err := c.Store.Get(c.Request().Context(), store.Automations, t.ActionID)
-	if errors.Is(err, store.ErrNotFound) {
+	_, _, err := c.stored(store.Automations, "automation", t.ActionID)
+	if isMissing(err) {
 		return value.Absent, badAt("/actionId", "unknown-automation", "There is no automation %q.", clip(t.ActionID))
 	}
 	return triggers.Plan(t, old, c.Now()), err
@@ -139,8 +144,12 @@ func deleteTrigger(c *call) (value.Value, error) {
 
 // deleteTriggersOf removes the triggers of an automation.
 func deleteTriggersOf(c *call) (value.Value, error) {
-	found, err := c.triggersOf(c.text("action"))
-	if err != nil {
+	var found []value.Value
+	_, _, err := c.stored(store.Automations, "automation", c.text("action"))
+	if err == nil || isMissing(err) && c.who.IsAdmin() {
+		found, err = c.triggersOf(c.text("action"))
+	}
+	if err != nil && !isMissing(err) {
 		return value.Absent, err
 	}
 	writes := make([]store.Write, len(found))
@@ -178,6 +187,9 @@ func runEndpoint(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
+	if err := c.allowed(store.Triggers, "trigger", route, p.docs[0]); err != nil {
+		return value.Absent, refuse(missing, "there is no enabled endpoint trigger with the route %q", clip(route))
+	}
 	t, _ := workflows.ParseTrigger(p.docs[0])
 	return c.fire(t, body)
 }
@@ -213,7 +225,7 @@ func (c *call) fire(t *workflows.Trigger, payload value.Value) (value.Value, err
 	if err != nil {
 		return value.Absent, err
 	}
-	st, err := c.begin(b)
+	st, err := c.begin(b, startOptions{})
 	if err != nil {
 		return value.Absent, err
 	}

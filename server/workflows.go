@@ -120,7 +120,18 @@ func etag(s library.Stored) string { return fmt.Sprintf("%q", fmt.Sprint(s.Revis
 // deleteWorkflow removes a workflow. Its name, or id, is all the rest of the path.
 func deleteWorkflow(c *call) (value.Value, error) { return c.removeWorkflow(c.tail(3)) }
 
-func deleteWorkflowByID(c *call) (value.Value, error) { return c.removeWorkflow(c.text("id")) }
+// deleteWorkflowByID removes a workflow unless others need it. The older route does not ask:
+// its clients replace a workflow by removing it first.
+func deleteWorkflowByID(c *call) (value.Value, error) {
+	s, err := c.workflow(c.text("id"))
+	if err != nil {
+		return value.Absent, err
+	}
+	if err := c.unused(s.Name()); err != nil {
+		return value.Absent, err
+	}
+	return c.removeWorkflow(s.ID())
+}
 
 func (c *call) removeWorkflow(key string) (value.Value, error) {
 	s, err := c.workflow(key)

@@ -20,6 +20,8 @@ type Method struct {
 	Open          bool // takes and gives more than it lists: nothing is unknown
 	Remote        bool // needs an adapter that Heddle does not bring along
 	CanBlock      bool // may end "blocked"
+	Guarded       bool // makes out its changes and asks the guard before it writes them
+	Validates     bool // once approved, what is written is the very change set that was blocked
 	CanWarn       bool // may carry continueOnError
 }
 

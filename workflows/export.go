@@ -48,7 +48,7 @@ func (w *Workflow) Normalise(c Catalog) value.Value {
 var (
 	idleFields = []string{
 		"canvasVersion", "created", "createdBy", "createdVersion", "created_by", "font_size", "lastUpdated", "lastUpdatedBy",
-		"lastUpdatedVersion", "last_updated", "last_updated_by", "migrationVersion", "scenarios", "tags",
+		"lastUpdatedVersion", "last_updated", "last_updated_by", "migrationVersion", "scenarios", sequenceKey, "tags",
 	}
 	idleTaskFields = []string{"canvasName", "deprecated", "displayName", "group", "matched", "nodeLocation", "nodelocation", "task_name", "x", "y"}
 )

@@ -21,6 +21,12 @@ func Parse(doc value.Value) (*Workflow, Problems) {
 		r.errorf("", "type", "A workflow must be a JSON object, not %s.", article(doc.Kind()))
 		return w, r.problems
 	}
+	if IsSequence(doc) {
+		doc = r.sequence(doc)
+	} else {
+		doc = current(doc)
+	}
+	w.Doc = doc
 	w.ID = r.text(doc, "", "_id", false)
 	w.Name = r.text(doc, "", "name", true)
 	w.Description = r.text(doc, "", "description", false)
@@ -37,6 +43,10 @@ func Parse(doc value.Value) (*Workflow, Problems) {
 	w.Decorators = r.decorators(doc, "")
 	if h := doc.Get("errorHandler"); h.IsString() {
 		w.ErrorHandler = h.Text()
+	}
+	if len(r.problems) > 0 && IsSequence(doc) {
+		r.problems.locate(w)
+		return w, r.problems // there are no tasks to speak of
 	}
 	w.Tasks = r.tasks(doc)
 	w.Transitions, w.Leftover = r.transitions(w, doc)
@@ -161,9 +171,14 @@ func (r *reader) task(id string, v value.Value) Task {
 	}
 	t.Name = r.text(v, at, "name", true)
 	t.Groups = r.texts(v, at, "groups")
+	t.Join = Join(r.oneOf(v, at, "join", string(JoinAll)))
 	if IsReserved(id) {
 		return t
 	}
+	t.Step = r.text(v, at, "step", false)
+	t.Order = int(r.whole(v, at, "order"))
+	t.Parents = r.texts(v, at, "parents")
+	t.Pool = r.runOn(v, at)
 	t.CanvasName = r.text(v, at, "canvasName", false)
 	t.Summary = r.text(v, at, "summary", false)
 	t.Description = r.text(v, at, "description", false)
@@ -175,6 +190,7 @@ func (r *reader) task(id string, v value.Value) Task {
 	t.Actor = r.text(v, at, "actor", false)
 	t.View = r.text(v, at, "view", false)
 	t.ContinueOnErr = r.kind(v, at, "continueOnError", value.KindBool).Truth()
+	t.Guard = r.limits(v.Get("guard"), at+"/guard")
 	vars := r.kind(v, at, "variables", value.KindObject)
 	if vars.IsAbsent() {
 		if v.Get("variables").IsNothing() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/heddlehq/heddle/workflows/value"
@@ -13,7 +14,12 @@ import (
 // the order of their places. The arguments are those of [Validate].
 func Load(doc value.Value, c Catalog, r Resolver) (*Workflow, Problems) {
 	w, problems := Parse(doc)
-	problems = append(problems, Validate(w, c, r)...)
+	if !IsSequence(w.Doc) { // else its steps cannot be read as tasks
+		problems = append(problems, Validate(w, c, r)...)
+	}
+	if IsSequence(doc) {
+		problems.inSteps()
+	}
 	problems.sort()
 	return w, problems
 }
@@ -66,6 +72,12 @@ func (ps Problems) locate(w *Workflow) {
 	for i := range ps {
 		p := &ps[i]
 		tokens, err := value.SplitPointer(p.Pointer)
+		if err == nil && len(tokens) > 1 && tokens[0] == "steps" {
+			if i, err := strconv.Atoi(tokens[1]); err == nil && p.Task == "" {
+				p.Task = w.Doc.Get("steps").At(i).Get("task").Text()
+			}
+			continue
+		}
 		if p.Task != "" || err != nil || len(tokens) < 2 || tokens[0] != "tasks" && tokens[0] != "transitions" {
 			continue
 		}

@@ -42,6 +42,13 @@ func (v *validator) task(t *Task) {
 	if t.Location == LocationAdapter {
 		v.adapter(t, at)
 	}
+	for i, p := range t.Parents {
+		if _, ok := v.w.Task(p); !ok || IsReserved(p) {
+			v.add("parents", at+pointer("parents", itoa(i)), "There is no task %s.", quote(p))
+		} else if g := v.graph; g.order != nil && !g.mayPrecede(g.index[p], g.index[t.ID]) {
+			v.add("parents", at+pointer("parents", itoa(i)), "The parent %s must be a task that comes before this one.", quote(p))
+		}
+	}
 	v.manual(t, at)
 	v.actor(t, m, known, at)
 	at += "/variables"
@@ -74,6 +81,9 @@ func (v *validator) entry(t *Task, m *Method, at string) {
 	}
 	if t.ContinueOnErr && !m.CanWarn {
 		v.add("continue-on-error", at+"/continueOnError", "%s cannot go on after an error: its method does not allow \"continueOnError\".", t.Name)
+	}
+	if t.Guard.Limits != nil && !m.Guarded {
+		v.add("guard", at+"/guard", "%s makes out no change set before it writes, so a guard would never be asked.", t.Name)
 	}
 }
 

@@ -58,7 +58,22 @@ type Task struct {
 	Timeouts      Timeouts
 	Children      Children
 	ContinueOnErr bool // an error only adds a warning and counts as success
+	Guard         Guard
+	Step          string   // what it is called in the sequence it comes from; "" on a canvas
+	Order         int      // of its group in the sequence, from 1; 0 on a canvas
+	Join          Join     // what it takes to run after several tasks
+	Parents       []string // tasks that must have given something, or this one is skipped
+	Pool          string   // of agents that do the work; "" is the server's own choice
 }
+
+// Join is how a task with several transitions into it decides, once all of them are decided.
+type Join string
+
+// The joins.
+const (
+	JoinAny Join = ""    // it runs when at least one was chosen
+	JoinAll Join = "all" // it runs when every one was chosen
+)
 
 // TaskType tells who does a task's work.
 type TaskType string

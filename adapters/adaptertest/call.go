@@ -2,6 +2,7 @@ package adaptertest
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/heddlehq/heddle/adapters"
@@ -14,10 +15,15 @@ import (
 // Call has one method of a kind do one call on a bus in memory, and returns the TaskFinished
 // event that answers it. It is the shortest way to test a method as the engine sees it.
 func Call(ctx context.Context, kind *adapters.Kind, i adapters.Instance, secrets adapters.Secrets, method string, incoming value.Value) (value.Value, error) {
+	return CallAndCancel(ctx, kind, i, secrets, method, incoming, nil)
+}
+
+// CallAndCancel is [Call], with the task being canceled once the channel is closed.
+func CallAndCancel(ctx context.Context, kind *adapters.Kind, i adapters.Instance, secrets adapters.Secrets, method string, incoming value.Value, cancel <-chan struct{}) (value.Value, error) {
 	b := membus.New(membus.Options{})
 	ctx, stop := context.WithCancel(ctx)
 	var serving sync.WaitGroup
-	var failed error
+	var failed, deaf error
 	serving.Go(func() {
 		defer stop()
 		s := &adapters.Server{Bus: b, Kind: kind, Instances: []adapters.Instance{i}, Secrets: secrets}
@@ -27,6 +33,13 @@ func Call(ctx context.Context, kind *adapters.Kind, i adapters.Instance, secrets
 		Key: engine.RunKey(job, "a1", 1), Job: job, Workflow: "adaptertest", Task: "a1", Iteration: 1, Attempt: 1,
 		App: kind.App, Method: method, AdapterID: i.ID, Incoming: incoming,
 	}
+	serving.Go(func() {
+		select {
+		case <-cancel:
+			deaf = b.Signal(ctx, bus.CancelSubject(job), []byte(o.Key))
+		case <-ctx.Done():
+		}
+	})
 	m := bus.Message{Subject: bus.TaskSubject(adapters.DefaultPool, o.App, o.Method), ID: o.Key, Data: o.JSON()}
 	if err := b.Publish(ctx, m)[0]; err != nil {
 		stop()
@@ -43,8 +56,5 @@ func Call(ctx context.Context, kind *adapters.Kind, i adapters.Instance, secrets
 	})
 	stop()
 	serving.Wait()
-	if failed != nil {
-		err = failed
-	}
-	return result, err
+	return result, errors.Join(failed, deaf, err)
 }

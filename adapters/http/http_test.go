@@ -335,7 +335,7 @@ func TestRequest_limits(t *testing.T) {
 		return ask(t, config(s.URL, more), value.Object("path", value.String(path)))
 	}
 	wantError(t, get("bomb", `{"maxBytes":100000}`), "limit", "larger than 100000 bytes")
-	wantError(t, get("slow", `{"timeoutSeconds":1}`), "network", "deadline exceeded")
+	wantError(t, get("slow", `{"timeoutSeconds":1}`), "timeout", "deadline exceeded")
 	wantError(t, get("cut", `{}`), "network", "unexpected EOF")
 	if got := get("text", `{}`).Path("outgoing", "response", "body"); got.Text() != "plain {" {
 		t.Errorf("got %s", got)

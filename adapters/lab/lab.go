@@ -22,14 +22,21 @@ const App = "Lab"
 func Kind() *adapters.Kind {
 	return &adapters.Kind{
 		App: App, Version: "1.0.0", Summary: "Scripted methods for tests, demonstrations and training.",
-		Open: func(context.Context, adapters.Instance) (any, error) { return &counts{byKey: map[string]int{}}, nil },
+		Open: func(context.Context, adapters.Instance) (any, error) {
+			return &world{counts: counts{byKey: map[string]int{}}, targets: map[string]*target{}}, nil
+		},
 		Methods: []adapters.Spec{
+			adapters.Method("compute", compute).Says("Gives each of its entries the members to add.").ReadOnly(),
 			adapters.Method("echo", echo).Says("Gives back its value.").ReadOnly(),
+			adapters.Method("export", export).Says("Lists the entries of a target, or fails as told.").ReadOnly().MayWarn(),
 			adapters.Method("fail", fail).Says("Ends as it is told to.").ReadOnly().MayBlock().MayWarn(),
 			adapters.Method("flaky", flaky).Says("Fails so many times, then gives back its value.").ReadOnly().MayWarn(),
 			adapters.Method("progress", progress).Says("Tells how far it is, step by step, and writes a line for each.").ReadOnly(),
+			adapters.Guarded("provision", plan, apply).Replans().Says("Writes entries to a target. Once approved it plans anew."),
+			adapters.Method("read", read).Says("Gives what a target holds and how often it was written to.").ReadOnly(),
 			adapters.Method("silent", silent).Says("Says nothing until it is canceled or its deadline passes.").ReadOnly(),
 			adapters.Method("sleep", sleep).Says("Takes its time, then gives back its value.").ReadOnly(),
+			adapters.Guarded("synchronise", plan, apply).Says("Writes entries to a target. Once approved it writes just what was blocked."),
 		},
 	}
 }
@@ -62,6 +69,12 @@ func fail(_ context.Context, _ *adapters.Call, in ending) (value.Value, error) {
 	return value.Null, in.err()
 }
 
+// world is what the calls of the lab share.
+type world struct {
+	counts
+	targets map[string]*target
+}
+
 // counts remembers how often flaky failed.
 type counts struct {
 	mu    sync.Mutex
@@ -83,7 +96,7 @@ func flaky(_ context.Context, c *adapters.Call, in flakyInput) (value.Value, err
 	if key == "" {
 		key = c.Order.Job + "/" + c.Order.Task
 	}
-	n := adapters.Client[*counts](c)
+	n := adapters.Client[*world](c)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.byKey[key] < in.Failures {

@@ -164,15 +164,17 @@ func checkConfig(schema, config value.Value) (out [][3]string) {
 	return append(out, bare(schema, config, "")...)
 }
 
-func isReference(v value.Value) bool { return strings.HasPrefix(v.Text(), "$secret.") }
+func isReference(v value.Value) bool { return strings.Contains(v.Text(), "$secret.") }
 
 // closed is a schema whose objects have no members but those it lists.
 func closed(schema value.Value) value.Value {
 	for key, s := range schema.Get("properties").Members() {
 		schema = schema.WithPath([]string{"properties", key}, closed(s))
 	}
-	if schema.Get("items").IsObject() {
-		schema = schema.With("items", closed(schema.Get("items")))
+	for _, key := range []string{"items", "additionalProperties"} {
+		if schema.Get(key).IsObject() {
+			schema = schema.With(key, closed(schema.Get(key)))
+		}
 	}
 	if schema.Get("properties").Len() > 0 && !schema.Has("additionalProperties") {
 		schema = schema.With("additionalProperties", value.False)
@@ -188,6 +190,13 @@ func bare(schema, v value.Value, at string) (out [][3]string) {
 	for key, s := range schema.Get("properties").Members() {
 		if v.Has(key) {
 			out = append(out, bare(s, v.Get(key), at+"/"+value.EscapePointer(key))...)
+		}
+	}
+	if s := schema.Get("additionalProperties"); s.IsObject() {
+		for key, m := range v.Members() {
+			if !schema.Get("properties").Has(key) {
+				out = append(out, bare(s, m, at+"/"+value.EscapePointer(key))...)
+			}
 		}
 	}
 	for i, e := range v.Elements() {

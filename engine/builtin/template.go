@@ -1,6 +1,8 @@
 package builtin
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/sirikothe/gotextfsm"
@@ -95,27 +97,42 @@ func applyTemplates(c *Call) engine.Outcome {
 	return engine.Succeed("result", out.Value())
 }
 
-// readByTemplate reads the parameter "text" by a TextFSM template. A record has the
-// template's values in their order.
-func readByTemplate(c *Call, key string) (out value.Value, err error) {
+// readByTemplate reads the parameter "text" by a TextFSM template.
+func readByTemplate(c *Call, key string) (value.Value, error) {
 	t, err := template(c, key, typeTextFSM)
 	if err != nil {
 		return value.Absent, err
 	}
+	out, err := ReadTextFSM(t.Text, c.Incoming.Get("text").Text())
+	switch {
+	case errors.Is(err, ErrTemplate):
+		return value.Absent, badDocument("the template %q: %s", clip(key), err)
+	case err != nil:
+		return value.Absent, badData("the text does not fit the template %q: %s", clip(key), err)
+	}
+	return out, nil
+}
+
+// ErrTemplate says that a template is at fault, not the text it was to read.
+var ErrTemplate = errors.New("the template is broken")
+
+// ReadTextFSM reads a text by a TextFSM template into an array of records, each with the
+// template's values in their order. The error is [ErrTemplate] when the template cannot be used.
+func ReadTextFSM(template, text string) (out value.Value, err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			out, err = value.Absent, badDocument("the template %q cannot be used: %v", clip(key), r)
+		if r := recover(); r != nil { // the library's, on templates it did not foresee
+			out, err = value.Absent, fmt.Errorf("%w: %v", ErrTemplate, r)
 		}
 	}()
 	fsm := gotextfsm.TextFSM{}
-	if err := fsm.ParseString(t.Text); err != nil {
-		return value.Absent, badDocument("the template %q is broken: %s", clip(key), err)
+	if err := fsm.ParseString(template); err != nil {
+		return value.Absent, fmt.Errorf("%w: %w", ErrTemplate, err)
 	}
 	parser := gotextfsm.ParserOutput{}
-	if err := parser.ParseTextString(c.Incoming.Get("text").Text(), fsm, true); err != nil {
-		return value.Absent, badData("the text does not fit the template %q: %s", clip(key), err)
+	if err := parser.ParseTextString(text, fsm, true); err != nil {
+		return value.Absent, err
 	}
-	names := valueNames(t.Text)
+	names := valueNames(template)
 	records := make([]value.Value, len(parser.Dict))
 	for i, record := range parser.Dict {
 		var m value.Members

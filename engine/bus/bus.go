@@ -34,6 +34,11 @@ type Bus interface {
 	// taken before a look at the store, then Tail from Last+1, misses nothing.
 	Last(ctx context.Context, stream string) (uint64, error)
 
+	// Peek hands the messages that the stream holds and that match filter ("" for all), oldest
+	// first, to visit until that returns false. Nothing is taken: what consumers have in hand
+	// and have not settled is among them. Each message costs a question to the broker, so it is for rare looks.
+	Peek(ctx context.Context, stream, filter string, visit func(m Message) bool) error
+
 	// Signal sends data to whoever listens right now; nothing is kept and nothing is promised.
 	Signal(ctx context.Context, subject string, data []byte) error
 

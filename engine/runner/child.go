@@ -67,13 +67,18 @@ func (r *Runner) familyIsOver(ctx context.Context, job *engine.Job) (bool, error
 	if job.Parent == nil {
 		return false, nil
 	}
-	living, err := r.Store.Group(ctx, store.Jobs, store.Grouping{Where: store.And{
-		store.Where(store.ID, store.Eq, job.Ancestors[0]), store.Where("live", store.Eq, true),
-	}})
+	doc, err := r.Store.Get(ctx, store.Jobs, job.Ancestors[0])
+	if errors.Is(err, store.ErrNotFound) {
+		return true, nil
+	}
 	if err != nil {
 		return false, err
 	}
-	return living[0].Count == 0, nil
+	v, err := value.ParseLast(doc.Body)
+	if err != nil {
+		return false, err
+	}
+	return engine.Status(v.Get("status").Text()).Final(), nil
 }
 
 // recovering tells whether the turn issued orders again rather than for the first time.

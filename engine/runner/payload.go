@@ -30,17 +30,21 @@ func (s *shard) folds(e *entry, job *engine.Job) *payload.Folder {
 	return e.folder
 }
 
+// load is what may be large in an order.
+type load struct{ incoming, changes value.Value }
+
 // fold makes references for the large values in the orders of a turn.
 func (t *turn) fold() {
 	for i := range t.effects {
 		e := &t.effects[i]
-		if e.Type != engine.RunTask || !e.Incoming.Exceeds(t.shard.r.Payloads.Above) {
+		if above := t.shard.r.Payloads.Above; e.Type != engine.RunTask || !e.Incoming.Exceeds(above) && !e.Changes.Exceeds(above) {
 			continue
 		}
 		if t.folded == nil {
-			t.folded = map[string]value.Value{}
+			t.folded = map[string]load{}
 		}
-		t.folded[e.Key] = t.shard.folds(t.entry, t.told).Fold(e.Incoming)
+		f := t.shard.folds(t.entry, t.told)
+		t.folded[e.Key] = load{f.Fold(e.Incoming), f.Fold(e.Changes)}
 	}
 }
 

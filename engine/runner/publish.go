@@ -217,17 +217,20 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		pool, instance := adapters.DefaultPool, e.Incoming.Get("adapter_id").Text()
 		if task, ok := builtin.Lookup(e.App, e.Method); ok && task.Outside {
 			pool = adapters.EnginePool
+		} else if e.Pool != "" {
+			pool = e.Pool
 		} else if r.Pool != nil {
 			pool = r.Pool(e.App, instance)
 		}
-		incoming, folded := t.folded[e.Key]
+		large, folded := t.folded[e.Key]
 		if !folded {
-			incoming = e.Incoming
+			large = load{e.Incoming, e.Changes}
 		}
 		o := adapters.Order{
 			Key: e.Key, Job: t.id, Root: family(job), Payloads: folded, Workflow: job.Name, Task: e.Task, Iteration: e.Iteration, Attempt: e.Attempt,
 			App: e.App, Method: e.Method, AdapterID: instance, Actor: e.Actor, Initiator: job.Initiator,
-			Incoming: incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode,
+			Incoming: large.incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode,
+			ResumeOf: e.ResumeOf, Guard: e.Guard, Accept: e.Accept, Changes: large.changes,
 			Token: r.token(orderToken, e.Key),
 		}
 		return bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}, true

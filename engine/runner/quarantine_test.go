@@ -35,9 +35,9 @@ func within(name string) bool {
 	}
 }
 
-// An event that crashes the engine each time is kept aside, its job and the others go on, and
-// it can be played again.
-func TestRunner_quarantine(t *testing.T) {
+// TestFT29_poison gives the engine an event that crashes it each time: it is tried so often and no more, then kept
+// aside with its stack. The job and the others go on meanwhile, and the event can be played again.
+func TestFT29_poison(t *testing.T) {
 	if testing.Short() {
 		t.Skip("an event is tried for some seconds")
 	}
@@ -46,6 +46,7 @@ func TestRunner_quarantine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var poisonous atomic.Bool
+	var crashes atomic.Int64
 	b := membus.New(membus.Options{})
 	lib := library.New(library.Options{Store: s, Catalog: builtin.Catalog()})
 	if _, err := lib.CreateWorkflow(t.Context(), value.MustParse(oneAdapterTask), "test"); err != nil {
@@ -53,6 +54,7 @@ func TestRunner_quarantine(t *testing.T) {
 	}
 	r := runner.New(runner.Options{Store: s, Bus: b, Library: lib, Log: slog.New(slog.DiscardHandler), Now: func() time.Time {
 		if poisonous.Load() && within("runner.(*turn).step") {
+			crashes.Add(1)
 			panic("poison")
 		}
 		return time.Now()
@@ -85,6 +87,9 @@ func TestRunner_quarantine(t *testing.T) {
 	if !strings.Contains(aside[0].Get("error").Text(), "poison") || !strings.Contains(aside[0].Get("stack").Text(), "step") {
 		t.Errorf("kept aside: %s", aside[0])
 	}
+	if tries, _ := aside[0].Get("tries").Int(); tries != 8 || crashes.Load() > 3*tries {
+		t.Errorf("tried %d times with %d crashes, want 8 times", tries, crashes.Load())
+	}
 	poisonous.Store(false)
 	other := begin(t, r, "One") // the server is alive
 	if err := r.Replay(t.Context(), aside[0].Get("_id").Text()); err != nil {
@@ -97,7 +102,8 @@ func TestRunner_quarantine(t *testing.T) {
 	if _, err := s.Get(t.Context(), store.Quarantine, aside[0].Get("_id").Text()); err == nil {
 		t.Error("the replayed event is still in quarantine")
 	}
-	if st, err := r.Job(t.Context(), other); err != nil || st.Job.Status != engine.Running {
-		t.Errorf("the other job is %v, error %v", st.Job.Status, err)
+	if _, err := r.Act(t.Context(), other, finish(engine.Succeed())); err != nil {
+		t.Errorf("the other job: %v", err)
 	}
+	examine(t, s, lib)
 }

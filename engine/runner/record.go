@@ -252,6 +252,7 @@ func writeTask(w *value.Writer, task *workflows.Task, job *engine.Job, run *engi
 	}
 	w.Close(']')
 	w.Close('}')
+	w.OptValue("changes", run.Changes)
 	w.Texts("groups", task.Groups)
 	w.Int("iteration", int64(run.Iteration))
 	w.Int("attempt", int64(run.Attempt))

@@ -57,6 +57,7 @@ type Runner struct {
 	endings endings
 	members members
 	logs    logs
+	search  search
 	ready   chan struct{} // closed once Run takes work
 }
 

@@ -22,9 +22,10 @@ type item struct {
 	machine  *engine.Machine // for JobStarted
 	delivery bus.Delivery    // acknowledged once the turn and its orders are safe
 	reply    chan answer
-	child    bool     // JobStarted of a child: answer the parent when it is there already
-	recover  bool     // no event: issue again what should be in force
-	sent     []string // no event: these orders of the outbox were carried out
+	child    bool            // JobStarted of a child: answer the parent when it is there already
+	recover  bool            // no event: issue again what should be in force
+	lost     map[string]bool // with recover: of the orders to workers only these
+	sent     []string        // no event: these orders of the outbox were carried out
 	tries    int
 	tight    error // the job became too large to store: refuse large outputs
 }

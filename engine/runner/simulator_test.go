@@ -60,12 +60,17 @@ type sim struct {
 	now     time.Time
 	store   *memstore.Store
 	bus     *membus.Bus
+	wire    bus.Bus // through which servers reach the bus; the bus itself unless set
 	servers []*server
+	clocks  [2]clock                          // of the servers
+	chaos   func(membus.Attempt) membus.Fault // what the bus does wrong in place of the usual
 	faulty  bool
-	above   int // how long values are at most that are not folded
+	calm    bool // no server crashes and the bus is not wiped
+	above   int  // how long values are at most that are not folded
 	started []string
 	held    []func()        // answers of workers that are still on their way
 	drawn   int             // faults considered so far
+	patient int             // seconds without anything happening after which nothing is expected any more; 12 unless set
 	ends    map[string]bool // jobs whose end was announced
 }
 
@@ -147,6 +152,19 @@ func TestSimulator_day(t *testing.T) {
 	t.Logf("%d jobs started in %s, %d faults considered", len(s.started), s.now.Sub(begin), s.drawn)
 }
 
+// clock is a server's, which may be wrong.
+type clock struct {
+	off    time.Duration
+	frozen time.Time
+}
+
+func (c clock) shows(now time.Time) time.Time {
+	if !c.frozen.IsZero() {
+		return c.frozen
+	}
+	return now.Add(c.off)
+}
+
 func (s *sim) clock() time.Time { return s.now }
 
 func (s *sim) chance(n int) bool {
@@ -200,6 +218,13 @@ func (s *sim) build() {
 		Now: s.clock, Manual: true, Pick: s.rng.IntN,
 		Fault: func(a membus.Attempt) membus.Fault {
 			var f membus.Fault
+			if s.chaos != nil {
+				f = s.chaos(a)
+				if a.Stage == membus.Publishing && a.Stream == bus.Feed && !f.Drop {
+					s.heard(a.Message)
+				}
+				return f
+			}
 			if a.Stage == membus.Publishing {
 				// What the bus took it keeps, unless it loses everything (Wipe).
 				f.Drop = s.chance(20)
@@ -226,7 +251,7 @@ func (s *sim) build() {
 	if _, err := s.bus.Attach(bus.Consumer{Stream: bus.Tasks, Name: "workers", AckWait: 20 * time.Second}, s.work); err != nil {
 		s.t.Fatal(err)
 	}
-	s.servers = []*server{s.boot(), s.boot()}
+	s.servers = []*server{s.boot(0), s.boot(1)}
 	s.faulty = false
 	lib := s.servers[0].r.Library
 	children := []string{}
@@ -250,12 +275,17 @@ func (s *sim) save(lib *library.Library, name string, o workflowtest.Options) {
 	}
 }
 
-func (s *sim) boot() *server {
+func (s *sim) boot(i int) *server {
+	clock := func() time.Time { return s.clocks[i].shows(s.now) }
 	limits := engine.DefaultLimits
 	limits.Reverts = 25 // generated workflows may jump back for ever
+	wire := s.wire
+	if wire == nil {
+		wire = s.bus
+	}
 	r := New(Options{
-		Library:  library.New(library.Options{Store: s.store, Catalog: builtin.Catalog(), Now: s.clock, Limits: limits}),
-		Payloads: payload.InStore(s.store, payload.Options{Above: s.above}), Store: s.store, Bus: s.bus, Log: slog.New(slog.DiscardHandler), Now: s.clock,
+		Library:  library.New(library.Options{Store: s.store, Catalog: builtin.Catalog(), Now: clock, Limits: limits}),
+		Payloads: payload.InStore(s.store, payload.Options{Above: s.above}), Store: s.store, Bus: wire, Log: slog.New(slog.DiscardHandler), Now: clock,
 		Shards: 1, Batch: 1024, Cached: 4, Shared: true,
 	})
 	srv := &server{r: r}
@@ -268,6 +298,12 @@ func (s *sim) boot() *server {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	defer func() {
+		if p := recover(); p != nil { // it died while it started
+			srv.detach()
+			panic(p)
+		}
+	}()
 	for r.sign(context.Background()) != nil {
 	}
 	s.sweep(srv)
@@ -282,7 +318,10 @@ func (s *sim) sweep(srv *server) {
 		srv.epoch = epoch
 	}
 	_ = srv.r.ringDue(ctx) // the next beat tries again
-	_ = srv.r.beat(ctx)    // likewise
+	if srv.r.search.now() {
+		_ = srv.r.searchLost(ctx) // likewise
+	}
+	_ = srv.r.beat(ctx) // likewise
 	srv.r.shards[0].flush(ctx)
 	s.collect(srv)
 }
@@ -366,6 +405,7 @@ func (s *sim) step() {
 		s.people(srv)
 	case n < 96:
 		s.operate(srv)
+	case s.calm:
 	case n < 99:
 		s.crash(i)
 	default:
@@ -403,7 +443,7 @@ func (s *sim) send(srv *server) {
 // crash loses everything a server had in memory.
 func (s *sim) crash(i int) {
 	s.servers[i].detach()
-	s.servers[i] = s.boot()
+	s.servers[i] = s.boot(i)
 }
 
 // work answers an order: at once, later, twice, or never.
@@ -492,7 +532,8 @@ func (s *sim) advance() bool {
 	for _, srv := range s.servers {
 		srv.r.timers.mu.Lock()
 		if q := srv.r.timers.queue; len(q) > 0 {
-			if due := time.UnixMilli(q[0].due); !ok || due.Before(next) {
+			// What its clock shows as due is so much away.
+			if due := s.now.Add(time.UnixMilli(q[0].due).Sub(srv.r.Now())); !ok || due.Before(next) {
 				next, ok = due, true
 			}
 		}
@@ -503,7 +544,7 @@ func (s *sim) advance() bool {
 	}
 	s.now = s.now.Add(time.Duration(s.rng.IntN(20)) * time.Millisecond)
 	for _, srv := range s.servers {
-		ready, _ := srv.r.timers.due(s.now.UnixMilli())
+		ready, _ := srv.r.timers.due(srv.r.Now().UnixMilli())
 		for _, d := range ready {
 			srv.r.ring(context.Background(), d)
 		}
@@ -516,7 +557,7 @@ func (s *sim) advance() bool {
 func (s *sim) finish() {
 	ctx := context.Background()
 	idle := 0
-	for n := 0; idle < 12; n++ {
+	for n := 0; idle < max(s.patient, 12); n++ {
 		if n > 60_000 {
 			s.t.Fatalf("seed %d: no end in sight:\n%s", s.seed, s.describe())
 		}

@@ -31,6 +31,11 @@ func (r *Runner) sweep(ctx context.Context) error {
 		if err := r.ringDue(ctx); err != nil && ctx.Err() == nil {
 			r.Log.Warn("due timers not read", "err", err)
 		}
+		if r.search.now() {
+			if err := r.searchLost(ctx); err != nil && ctx.Err() == nil {
+				r.Log.Warn("lost orders not searched for", "err", err)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -37,7 +37,7 @@ type turn struct {
 	again   bool                   // pure work is left over
 	ending  bool                   // it noted the job's end
 	tight   error                  // why large outputs are refused
-	folded  map[string]value.Value // what orders carry in place of large values, by their keys
+	folded  map[string]load        // what orders carry in place of large values, by their keys
 	failed  error
 	errs    map[*item]error
 }
@@ -147,7 +147,7 @@ func (t *turn) all(ctx context.Context, items []*item) {
 			for _, run := range t.entry.machine.AtWork(t.current()) {
 				t.shard.late.add(t, run)
 			}
-			t.pure(ctx, t.entry.machine.Outstanding(t.current()))
+			t.pure(ctx, it.wanted(t.entry.machine.Outstanding(t.current())))
 		case it.child && t.current() != nil:
 			t.exists(it)
 		case it.delivery != nil && byWorker(&it.event) && !t.entry.machine.ForWorker(it.event.Task):
@@ -156,6 +156,19 @@ func (t *turn) all(ctx context.Context, items []*item) {
 			t.errs[it] = t.step(ctx, it.event)
 		}
 	}
+}
+
+// wanted leaves out the orders that an item does not want to be issued again.
+func (it *item) wanted(orders []engine.Effect) []engine.Effect {
+	if it.lost == nil {
+		return orders
+	}
+	return slices.DeleteFunc(orders, func(e engine.Effect) bool {
+		if task, ok := builtin.Lookup(e.App, e.Method); e.Type != engine.RunTask || ok && task.Run != nil && !task.Outside {
+			return false // nothing that a worker might do twice
+		}
+		return !it.lost[e.Key]
+	})
 }
 
 // begin loads the job, or makes it when the item starts it. A job to start is not looked for

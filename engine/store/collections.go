@@ -6,6 +6,7 @@ import "github.com/heddlehq/heddle/workflows/value"
 const (
 	Accounts         = "accounts"
 	Adapters         = "adapters"
+	Answers          = "answers"
 	Audit            = "audit"
 	Automations      = "automations"
 	CommandTemplates = "command_templates"
@@ -27,6 +28,7 @@ const (
 	Settings         = "settings"
 	Tasks            = "tasks"
 	Templates        = "templates"
+	Tokens           = "tokens"
 	Transformations  = "transformations"
 	Triggers         = "triggers"
 	Workflows        = "workflows"
@@ -58,6 +60,11 @@ var Collections = []Collection{
 		},
 	},
 	{
+		Name:    Answers, // of calls that may be repeated, by account and key, until they are old
+		Fields:  []Field{{Name: "expires", Type: Time}},
+		Indexes: []Index{By("expires")},
+	},
+	{
 		Name: Audit, // who did what, one document an entry; the identifier is the padded number
 		Fields: []Field{
 			{Name: "seq", Type: Number},
@@ -78,6 +85,8 @@ var Collections = []Collection{
 			{Name: "componentId", Type: Text},
 			{Name: "componentName", Type: Text},
 			{Name: "enabled", Type: Bool},
+			{Name: "gbac.read", Type: Texts},
+			{Name: "gbac.write", Type: Texts},
 			{Name: "created", Type: Time},
 			{Name: "createdBy", Type: Text},
 			{Name: "lastUpdated", Type: Time},
@@ -283,6 +292,18 @@ var Collections = []Collection{
 			{Name: "group", Type: Text},
 			{Name: "project", Type: Text},
 		},
+	},
+	{
+		Name: Tokens, // that callers of the API show; what is stored of one is a hash
+		Fields: []Field{
+			{Name: "account", Type: Text},
+			{Name: "username", Type: Text},
+			{Name: "name", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "expires", Type: Time},
+			{Name: "lastUsed", Type: Time},
+		},
+		Indexes: []Index{By("account")},
 	},
 	{
 		Name: Transformations,

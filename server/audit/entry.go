@@ -17,7 +17,7 @@ import (
 type Entry struct {
 	Who     Who
 	From    string // the remote address
-	Action  string // what was done: a route such as "POST /jobs/start", or a named act such as "login"
+	Action  string // what was done: the operation of the API, such as "startJob" or "login"
 	Target  Target // what it was done to
 	Outcome string // what became of it: a status code, or a word such as "denied"
 	Reason  string // why, in the words of whoever did or refused it

@@ -24,7 +24,7 @@ type Options struct {
 	Now   func() time.Time // the wall clock unless a test gives another
 	Log   *slog.Logger
 
-	Queue    int           // entries that may wait to be stored; 1024 unless set
+	Queue    int           // callers that may wait for their entries to be stored; 1024 unless set
 	Patience time.Duration // how long Record waits for its entry to be taken up; 5 s unless set
 }
 
@@ -33,7 +33,7 @@ type Options struct {
 type Log struct {
 	Options
 	collection *store.Collection
-	room       chan struct{} // holds a token for each entry that waits or is being stored
+	room       chan struct{} // holds a token for each caller that waits
 
 	turn  chan struct{} // held by the one who appends, with what follows
 	head  *Anchor       // the last link as far as is known; nil when it must be read
@@ -44,9 +44,9 @@ type Log struct {
 	waiting []*pending
 }
 
-// pending is an entry on its way into the chain.
+// pending are the entries of one caller on their way into the chain.
 type pending struct {
-	doc  value.Value
+	docs []value.Value
 	done chan error // holds the outcome
 }
 
@@ -72,16 +72,24 @@ func declared() *store.Collection {
 	return &store.Collections[at]
 }
 
-// Record appends an entry and returns once it is stored. An error that matches [ErrBusy] or
-// that of ctx means that it is not and will not be; after any other it may be, as after every
-// failure of a store whose answer was lost. Whether an act goes ahead without its entry is for
-// the caller to decide.
-func (l *Log) Record(ctx context.Context, e Entry) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("record %q: %w", e.Action, err)
+// Record appends entries, all or none, and returns once they are stored. An error that matches
+// [ErrBusy] or that of ctx means that they are not and will not be; after any other they may
+// be, as after every failure of a store whose answer was lost. Whether an act goes ahead
+// without its entry is for the caller to decide.
+func (l *Log) Record(ctx context.Context, entries ...Entry) error {
+	if len(entries) == 0 {
+		return nil
 	}
-	if err := l.bring(ctx, &pending{doc: e.document(l.Now()), done: make(chan error, 1)}); err != nil {
-		return fmt.Errorf("record %q: %w", e.Action, err)
+	p := &pending{docs: make([]value.Value, len(entries)), done: make(chan error, 1)}
+	for i := range entries {
+		p.docs[i] = entries[i].document(l.Now())
+	}
+	err := ctx.Err()
+	if err == nil {
+		err = l.bring(ctx, p)
+	}
+	if err != nil {
+		return fmt.Errorf("record %q: %w", entries[0].Action, err)
 	}
 	return nil
 }
@@ -129,7 +137,8 @@ func (l *Log) withdraw(p *pending) bool {
 	return i >= 0
 }
 
-// What is stored together, and how long it may take.
+// How many entries are stored together unless one caller brings more, and how long that may
+// take.
 const (
 	maxGroup = 256
 	deadline = 10 * time.Second
@@ -140,7 +149,10 @@ const (
 func (l *Log) append(ctx context.Context) {
 	l.giveWay()
 	l.mu.Lock()
-	n := min(len(l.waiting), maxGroup)
+	n := 0
+	for entries := 0; n < len(l.waiting) && (n == 0 || entries+len(l.waiting[n].docs) <= maxGroup); n++ {
+		entries += len(l.waiting[n].docs)
+	}
 	group := slices.Clone(l.waiting[:n])
 	l.waiting = slices.Delete(l.waiting, 0, n)
 	l.mu.Unlock()
@@ -206,12 +218,13 @@ func (l *Log) store(ctx context.Context, group []*pending) error {
 
 // chain writes the links of a group behind a place in the chain, and tells where it ends.
 func (l *Log) chain(at Anchor, group []*pending) (store.Batch, Anchor) {
-	batch := make(store.Batch, len(group))
-	for i, p := range group {
-		var doc value.Value
-		doc, at = linked(p.doc, at)
-		batch[i] = store.Write{
-			Collection: store.Audit, ID: key(at.Seq), Expect: store.New, Body: doc.AppendJSON(nil), Index: l.collection.IndexOf(doc),
+	var batch store.Batch
+	for _, p := range group {
+		for _, doc := range p.docs {
+			doc, at = linked(doc, at)
+			batch = append(batch, store.Write{
+				Collection: store.Audit, ID: key(at.Seq), Expect: store.New, Body: doc.AppendJSON(nil), Index: l.collection.IndexOf(doc),
+			})
 		}
 	}
 	return batch, at

@@ -106,20 +106,29 @@ func (a *Auth) Login(ctx context.Context, username, password, address string) (t
 // ClientLogin is the OAuth 2 client-credentials grant of a service account. It also tells how
 // long the session lasts at most.
 func (a *Auth) ClientLogin(ctx context.Context, id, secret, address string) (token string, lasts time.Duration, err error) {
+	account, err := a.client(ctx, id, secret, address)
+	if err != nil {
+		return "", 0, err
+	}
+	token, _, err = a.begin(ctx, account)
+	return token, min(a.Idle, a.Absolute), err
+}
+
+// client finds the service account with an id and a secret.
+func (a *Auth) client(ctx context.Context, id, secret, address string) (value.Value, error) {
 	if wait := a.limiter.wait(id, address); wait > 0 {
-		return "", 0, &TooMany{wait}
+		return value.Absent, &TooMany{wait}
 	}
 	doc, err := a.get(ctx, store.Accounts, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrInvalid) {
-		return "", 0, fmt.Errorf("log in: %w", err)
+		return value.Absent, fmt.Errorf("log in: %w", err)
 	}
 	if err != nil || !sameDigest(secret, doc.Get("secretHash").Text()) || doc.Get("inactive").Truth() {
 		a.limiter.failed(id, address)
-		return "", 0, ErrCredentials
+		return value.Absent, ErrCredentials
 	}
 	a.limiter.succeeded(id, address)
-	token, _, err = a.begin(ctx, doc)
-	return token, min(a.Idle, a.Absolute), err
+	return doc, nil
 }
 
 // identify makes the identity of a stored account with all its groups.

@@ -2,6 +2,6 @@
 // the login that makes them.
 //
 // It keeps everything in the store and nothing that could be read back: passwords as Argon2id
-// hashes, session tokens and client secrets as SHA-256 hashes. It speaks no HTTP; package
+// hashes, session tokens, API tokens and client secrets as SHA-256 hashes. It speaks no HTTP; package
 // server takes tokens from requests and asks here.
 package auth

@@ -1,12 +1,17 @@
 package auth
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/heddlehq/heddle/workflows/value"
+)
 
 // Identity is a known caller.
 type Identity struct {
 	ID       string // of the account
 	Username string
 	Session  string // id of the session; "" for an identity that is not logged in
+	Scoped   bool   // the rights are narrower than the roles'
 	Groups   []string
 	Roles    []string
 	grants   map[Permission]bool
@@ -24,6 +29,17 @@ func newIdentity(id, username string, groups, roles []string) *Identity {
 		}
 	}
 	return i
+}
+
+// restrict leaves the caller only the permissions in a list.
+func (i *Identity) restrict(scopes value.Value) {
+	kept := map[Permission]bool{Public: true, Known: true}
+	for _, s := range scopes.Elements() {
+		if p := Permission(s.Text()); i.grants[p] {
+			kept[p] = true
+		}
+	}
+	i.grants, i.Scoped = kept, true
 }
 
 // May tells whether the caller has a permission.

@@ -11,10 +11,12 @@ const (
 	Public Permission = "public" // no session is needed
 	Known  Permission = "known"  // any session will do
 
-	ReadAccounts Permission = "accounts:read"
+	ReadAccounts  Permission = "accounts:read"
+	WriteAccounts Permission = "accounts:write"
 	// WriteAdapters covers adapter instances and the secrets they log in with.
-	WriteAdapters   Permission = "adapters:write"
-	WriteAccounts   Permission = "accounts:write"
+	WriteAdapters Permission = "adapters:write"
+	// ReadAudit covers the audit log: who did what.
+	ReadAudit       Permission = "audit:read"
 	ReadAutomations Permission = "automations:read"
 	// WriteAutomations covers automations and their triggers.
 	WriteAutomations Permission = "automations:write"
@@ -31,8 +33,12 @@ const (
 	OperateJobs Permission = "jobs:operate"
 	// ApproveJobs accepts what a guard blocked.
 	ApproveJobs Permission = "jobs:approve"
-	// RepairJobs gives results in a task's place, skips tasks and changes variables.
+	// ChangeJobs changes variables of jobs, also for a task's next attempt.
+	ChangeJobs Permission = "jobs:change"
+	// RepairJobs gives results in a task's place and skips tasks.
 	RepairJobs Permission = "jobs:repair"
+	// RevealValues shows values that a decorator encrypts; everybody else sees a mask.
+	RevealValues Permission = "values:reveal"
 	// WorkTasks claims and finishes manual tasks.
 	WorkTasks Permission = "tasks:work"
 )
@@ -40,8 +46,8 @@ const (
 // Permissions lists every permission that roles give.
 func Permissions() []Permission {
 	return []Permission{
-		ReadAccounts, WriteAccounts, WriteAdapters, ReadAutomations, WriteAutomations, ReadDocuments, WriteDocuments, ReadHealth,
-		OperateServers, ReadJobs, StartJobs, OperateJobs, ApproveJobs, RepairJobs, WorkTasks,
+		ReadAccounts, WriteAccounts, WriteAdapters, ReadAudit, ReadAutomations, WriteAutomations, ReadDocuments, WriteDocuments, ReadHealth,
+		OperateServers, ReadJobs, StartJobs, OperateJobs, ApproveJobs, ChangeJobs, RepairJobs, RevealValues, WorkTasks,
 	}
 }
 
@@ -62,14 +68,14 @@ func readsAnd(more ...Permission) []Permission { return append(slices.Clone(read
 // Roles lists the roles there are, ordered by name. Several names mean the same rights where
 // clients of Itential Platform and Heddle call them differently.
 func Roles() []Role {
-	engineering := readsAnd(WriteAutomations, WriteDocuments, StartJobs, OperateJobs, RepairJobs, WorkTasks)
-	operations := readsAnd(StartJobs, OperateJobs, RepairJobs, WorkTasks)
+	engineering := readsAnd(WriteAutomations, WriteDocuments, StartJobs, OperateJobs, ChangeJobs, RepairJobs, WorkTasks)
+	operations := readsAnd(StartJobs, OperateJobs, ChangeJobs, RepairJobs, WorkTasks)
 	return []Role{
 		{AdminRole, "May do everything.", Permissions()},
 		{"apiread", "Reads through the API.", reads},
-		{"apiwrite", "Reads, designs and operates through the API.", readsAnd(WriteAutomations, WriteDocuments, StartJobs, OperateJobs, ApproveJobs, RepairJobs, WorkTasks)},
+		{"apiwrite", "Reads, designs and operates through the API.", readsAnd(WriteAutomations, WriteDocuments, StartJobs, OperateJobs, ApproveJobs, ChangeJobs, RepairJobs, WorkTasks)},
 		{"approver", "Works manual tasks and accepts what a guard blocked.", readsAnd(ApproveJobs, WorkTasks)},
-		{"auditor", "Reads everything.", reads},
+		{"auditor", "Reads everything, the audit log included.", readsAnd(ReadAudit)},
 		{"designer", "Designs workflows and operates their jobs.", engineering},
 		{"engineering", "Designs workflows and operates their jobs.", engineering},
 		{"operations", "Starts and operates jobs.", operations},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/heddlehq/heddle/engine/store"
@@ -65,11 +66,15 @@ func (a *Auth) sweep(ctx context.Context) {
 	_ = a.Store.Commit(ctx, batches...) // one that was prolonged meanwhile stays
 }
 
-// Identify finds who a token belongs to and prolongs the session. The error is ErrNoSession
+// Identify finds who a token belongs to, a session's or an API token, and prolongs the
+// session. The error is ErrNoSession
 // for a token that is unknown or whose session or account has ended.
 func (a *Auth) Identify(ctx context.Context, token string) (*Identity, error) {
 	if token == "" || len(token) > 256 {
 		return nil, ErrNoSession
+	}
+	if strings.HasPrefix(token, tokenPrefix) {
+		return a.tokenIdentity(ctx, token)
 	}
 	id := digest(token)
 	doc, err := a.Store.Get(ctx, store.Sessions, id)

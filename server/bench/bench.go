@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +22,7 @@ import (
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/system"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -31,6 +33,8 @@ type Options struct {
 	Workload    string // linear, fanout, child or start
 	N           int    // jobs
 	Concurrency int    // jobs under way at once
+	Finished    int    // jobs that are in the store before
+	Waiting     int    // jobs that wait for timers and people all the while
 }
 
 // Report is the outcome, one line of JSON.
@@ -41,9 +45,13 @@ type Report struct {
 	WallSeconds     float64 `json:"wall_s"`
 	TasksPerSecond  float64 `json:"tasks_per_s"`
 	WorkflowsPerSec float64 `json:"workflows_per_s"`
-	P50             float64 `json:"p50_ms"` // from start to end of a job, or of the accepted start
+	EndsPerSecond   float64 `json:"ends_per_s,omitempty"` // workload start: jobs started and done, the worker beginning after the last start
+	P50             float64 `json:"p50_ms"`               // from start to end of a job, or of the accepted start
 	P99             float64 `json:"p99_ms"`
-	RSS             float64 `json:"rss_mb"` // the process' highest
+	RSS             float64 `json:"rss_mb"`          // the process' highest
+	CPU             float64 `json:"cpu_us_per_task"` // processor time of the process while it was measured
+	Finished        int     `json:"finished,omitempty"`
+	Waiting         int     `json:"waiting,omitempty"`
 	Durable         bool    `json:"durable"`
 }
 
@@ -64,16 +72,28 @@ func Run(ctx context.Context, s *system.System, o Options) (Report, error) {
 			return Report{}, err
 		}
 	}
+	begin := make(chan struct{})
+	if o.Workload != "start" {
+		close(begin)
+	}
 	s.Work(adapters.Worker{
 		Name: "bench", Consumer: "bench", Filter: []string{bus.TaskFilter(adapters.DefaultPool, "Bench")}, Parallel: 256,
-	}, func(context.Context, adapters.Order) adapters.Result {
+	}, func(ctx context.Context, _ adapters.Order) adapters.Result {
+		select {
+		case <-begin:
+		case <-ctx.Done():
+		}
 		return adapters.Result{State: workflows.Success, Outgoing: value.Object("result", value.String("ok"))}
 	})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var g errgroup.Group
 	g.Go(func() error { return s.Run(ctx) })
-	report, err := measure(ctx, s, o)
+	report, err := measureAged(ctx, s, o)
+	if o.Workload == "start" && err == nil {
+		close(begin)
+		report.EndsPerSecond, err = endAll(ctx, s, o, report.WallSeconds)
+	}
 	cancel()
 	return report, errors.Join(err, g.Wait())
 }
@@ -119,6 +139,46 @@ func (e *ends) heard(_ uint64, m bus.Message) {
 	}
 }
 
+// endAll waits until all jobs have ended and returns how many did in a second, from the first start on.
+func endAll(ctx context.Context, s *system.System, o Options, sofar float64) (float64, error) {
+	began := time.Now()
+	for {
+		ended, err := s.Store.Group(ctx, store.Jobs, store.Grouping{Where: store.And{
+			store.Where("name", store.Eq, o.Workload), store.Where("status", store.Eq, string(engine.Complete)),
+		}})
+		if err != nil {
+			return 0, err
+		}
+		took := time.Since(began)
+		if ended[0].Count == o.N {
+			return float64(o.N) / (sofar + took.Seconds()), nil
+		}
+		if took > 5*time.Minute {
+			return 0, fmt.Errorf("%d of %d jobs have ended after %s", ended[0].Count, o.N, took.Round(time.Second))
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// measureAged measures on a store that has what the options say.
+func measureAged(ctx context.Context, s *system.System, o Options) (Report, error) {
+	if o.Finished > 0 {
+		if err := finish(ctx, s, o.Finished); err != nil {
+			return Report{}, fmt.Errorf("finished jobs: %w", err)
+		}
+	}
+	if o.Waiting > 0 {
+		if err := wait(ctx, s, o.Waiting); err != nil {
+			return Report{}, fmt.Errorf("waiting jobs: %w", err)
+		}
+	}
+	return measure(ctx, s, o)
+}
+
 func measure(ctx context.Context, s *system.System, o Options) (Report, error) {
 	e := &ends{waiting: map[string]chan string{}}
 	listening, stop := context.WithCancel(ctx)
@@ -131,7 +191,7 @@ func measure(ctx context.Context, s *system.System, o Options) (Report, error) {
 	took := make([]time.Duration, o.N)
 	var g errgroup.Group
 	g.SetLimit(o.Concurrency)
-	began := time.Now()
+	began, spent := time.Now(), processorTime()
 	for i := range o.N {
 		g.Go(func() error {
 			id := library.NewID()
@@ -159,7 +219,7 @@ func measure(ctx context.Context, s *system.System, o Options) (Report, error) {
 		})
 	}
 	err := g.Wait()
-	wall := time.Since(began)
+	wall, spent := time.Since(began), processorTime()-spent
 	stop()
 	if err := errors.Join(err, tail.Wait()); err != nil {
 		return Report{}, err
@@ -169,8 +229,18 @@ func measure(ctx context.Context, s *system.System, o Options) (Report, error) {
 	return Report{
 		Peer: "heddle", Workload: o.Workload, N: o.N, WallSeconds: wall.Seconds(),
 		TasksPerSecond: float64(o.N*tasks[o.Workload]) / wall.Seconds(), WorkflowsPerSec: float64(o.N) / wall.Seconds(),
-		P50: ms(0.5), P99: ms(0.99), RSS: peakMemory(), Durable: s.Data != "",
+		P50: ms(0.5), P99: ms(0.99), RSS: peakMemory(), CPU: float64(spent.Microseconds()) / float64(o.N*tasks[o.Workload]),
+		Finished: o.Finished, Waiting: o.Waiting, Durable: s.Data != "",
 	}, nil
+}
+
+// processorTime is what the process has used, 0 where the system does not tell.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // peakMemory is the highest resident memory of this process in MB, 0 where the system does

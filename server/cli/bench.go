@@ -28,12 +28,16 @@ that does nothing, runs jobs on it and prints one line of JSON. Tasks go over th
   linear   10 tasks in a row
   fanout   100 tasks at once, and a join
   child    100 child jobs of 3 tasks each, at once
-  start    accepted starts of jobs, their ends not waited for`,
+  start    accepted starts of jobs of one task; the worker begins after the last one`,
 		Example: `  heddle bench --workload linear --n 1000 --concurrency 64
   heddle bench --workload linear --n 100 --concurrency 1
+  heddle bench --workload linear --finished 1000000 --waiting 10000    # on a store that has seen years
   heddle bench --store mongodb://127.0.0.1/bench --nats nats://127.0.0.1:4222`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Finished < 0 || o.Waiting < 0 {
+				return fmt.Errorf("--finished and --waiting must not be negative")
+			}
 			if o.N < 1 || o.Concurrency < 1 {
 				return fmt.Errorf("--n and --concurrency must be at least 1")
 			}
@@ -44,6 +48,8 @@ that does nothing, runs jobs on it and prints one line of JSON. Tasks go over th
 	flags.StringVar(&o.Workload, "workload", "linear", "what to measure: "+strings.Join(bench.Workloads, ", "))
 	flags.IntVar(&o.N, "n", 1000, "jobs to run")
 	flags.IntVar(&o.Concurrency, "concurrency", 64, "jobs under way at once")
+	flags.IntVar(&o.Finished, "finished", 0, "finished jobs that are in the store before")
+	flags.IntVar(&o.Waiting, "waiting", 0, "jobs that wait for timers and people all the while")
 	flags.StringVar(&store, "store", "", "mongodb:// `address` instead of the embedded store; a database to throw away. Needs --nats")
 	flags.StringSliceVar(&nats, "nats", nil, "`URLs` of a NATS cluster instead of the bus in the process")
 	flags.BoolVar(&memory, "memory", false, "keep everything in memory: fast, but nothing survives")

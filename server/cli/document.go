@@ -11,6 +11,7 @@ import (
 
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/yaml"
 )
 
 // readDocument reads a JSON or YAML file, "-" being standard input. A *value.SyntaxError
@@ -37,12 +38,12 @@ func (c *console) readDocument(file string) (value.Value, error) {
 func parseDocument(file string, data []byte) (value.Value, error) {
 	switch strings.ToLower(filepath.Ext(file)) {
 	case ".yaml", ".yml":
-		return parseYAML(data)
+		return yaml.Parse(data)
 	case ".json":
 		return value.Parse(data)
 	}
 	if text := bytes.TrimSpace(data); len(text) > 0 && !bytes.ContainsAny(text[:1], `{["`) {
-		return parseYAML(data)
+		return yaml.Parse(data)
 	}
 	return value.Parse(data)
 }

@@ -44,6 +44,7 @@ var commands = []func(*console) *cobra.Command{
 	newSecret,
 	newServer,
 	newQuarantine,
+	newAudit,
 	newDoctor,
 	newBench,
 }

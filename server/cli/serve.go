@@ -40,6 +40,7 @@ type serveFlags struct {
 	logLevel                string
 	cert, key               string
 	insecure                bool
+	access                  accessFlags
 }
 
 func newServe(c *console) *cobra.Command {
@@ -77,6 +78,7 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.cert, "tls-cert", "", "certificate `file`; serves HTTPS")
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
+	f.access.flags(flags)
 	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
 	return cmd
 }
@@ -114,6 +116,9 @@ func (f *serveFlags) check() (level slog.Level, allow []netip.Prefix, err error)
 	if f.store != "" && len(f.nats) == 0 {
 		wrong = append(wrong, errors.New("--store needs --nats: servers that share a store must share the bus"))
 	}
+	if err := f.access.check(); err != nil {
+		wrong = append(wrong, err)
+	}
 	if f.data == "" {
 		wrong = append(wrong, errors.New("--data-dir must name a folder"))
 	}
@@ -149,7 +154,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 			return err
 		}
 	}
-	a, err := auth.New(auth.Options{Store: s.Store})
+	a, err := auth.New(auth.Options{Store: s.Store, Idle: f.access.idle, Absolute: f.access.absolute})
 	if err != nil {
 		return err
 	}
@@ -157,7 +162,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	api, err := server.New(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Adapters: s.Adapters, Secrets: s.Secrets, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug})
+	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Adapters: s.Adapters, Secrets: s.Secrets, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
 	if err != nil {
 		return err
 	}
@@ -167,7 +172,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	l, err := f.listener(ctx)
+	l, err := f.listener(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -186,7 +191,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	return g.Wait()
 }
 
-func (f *serveFlags) listener(ctx context.Context) (net.Listener, error) {
+func (f *serveFlags) listener(ctx context.Context, log *slog.Logger) (net.Listener, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", f.listen)
 	if err != nil {
@@ -196,11 +201,11 @@ func (f *serveFlags) listener(ctx context.Context) (net.Listener, error) {
 	if f.cert == "" {
 		return l, nil
 	}
-	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+	pair, err := loadCertificate(f.cert, f.key, log)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--tls-cert and --tls-key: %w", err), l.Close())
 	}
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+	return tls.NewListener(l, &tls.Config{GetCertificate: pair.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}), nil
 }
 
 // maxConnections leaves half of the process' files to the store and the bus.

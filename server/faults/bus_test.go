@@ -14,6 +14,7 @@ import (
 
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
 // onBroker starts a server whose bus is a broker of its own, and gives it a load.
@@ -119,7 +120,7 @@ func TestFT07_unsyncedWritesLost(t *testing.T) {
 func TestFT09_busFull(t *testing.T) {
 	notShort(t)
 	s := serve(t)
-	s.install(draw("Handed back", "start>a1 a1>end", adapter("a1", "Reluctant", "do", `{"adapter_id":"x"}`, "")))
+	s.install(workflowtest.Draw("Handed back", "start>a1 a1>end", workflowtest.Adapter("a1", "Reluctant", "do", `{"adapter_id":"x"}`, "")))
 	var handed atomic.Int64
 	employ(s, "Reluctant", func(o order) {
 		if meta, err := o.msg.Metadata(); err == nil && meta.NumDelivered <= 10 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
 // TestFT25_tooMuch sends what is larger or deeper than anything should be.
@@ -83,7 +84,7 @@ func repeated(n int, format string) string {
 func TestFT25_endlessChildren(t *testing.T) {
 	notShort(t)
 	s := serve(t)
-	s.install(draw("Self", "start>a1 a1>end", childOf("a1", "Self")))
+	s.install(workflowtest.Draw("Self", "start>a1 a1>end", childOf("a1", "Self")))
 	id := s.begin("Self", value.Object())
 	var deepest value.Value
 	waitFor(t, 30*time.Second, func() (bool, string) {
@@ -105,7 +106,7 @@ func TestFT25_endlessChildren(t *testing.T) {
 func TestFT30_growingFamily(t *testing.T) {
 	notShort(t)
 	s := serve(t)
-	s.install(draw("Twins", "start>a1 start>b1 a1>end b1>end", childOf("a1", "Twins"), childOf("b1", "Twins")))
+	s.install(workflowtest.Draw("Twins", "start>a1 start>b1 a1>end b1>end", childOf("a1", "Twins"), childOf("b1", "Twins")))
 	id := s.begin("Twins", value.Object())
 	time.Sleep(time.Second) // how long they grow is the fault
 	began := time.Now()
@@ -117,8 +118,8 @@ func TestFT30_growingFamily(t *testing.T) {
 }
 
 // childOf is a task that starts one job of a workflow.
-func childOf(id, workflow string) step {
-	return operation(id, "childJob", fmt.Sprintf(`{"task":"","workflow":%q,"variables":{},"data_array":"","transformation":"","loopType":""}`, workflow), `{"job_details":null}`)
+func childOf(id, workflow string) workflowtest.Step {
+	return workflowtest.Operation(id, "childJob", fmt.Sprintf(`{"task":"","workflow":%q,"variables":{},"data_array":"","transformation":"","loopType":""}`, workflow), `{"job_details":null}`)
 }
 
 // allCanceled waits until no job of a workflow is left running.
@@ -223,23 +224,23 @@ func TestFT28_bombs(t *testing.T) {
 	s := serve(t)
 	l := newLoad(s)
 	long := strings.Repeat("a", 30_000) + "b"
-	bombs := map[string]step{
-		"a regular expression": operation("a1", "evaluation", `{"all_true_flag":true,"evaluation_groups":[{"all_true_flag":true,"evaluations":[
+	bombs := map[string]workflowtest.Step{
+		"a regular expression": workflowtest.Operation("a1", "evaluation", `{"all_true_flag":true,"evaluation_groups":[{"all_true_flag":true,"evaluations":[
 			{"operand_1":{"task":"static","variable":"`+long+`"},"query":"","operator":"contains","operand_2":{"task":"static","variable":"^(a+)+$"},"rightQuery":""}]}]}`, `{"return_value":null}`),
-		"a large repetition": operation("a1", "evaluation", `{"all_true_flag":true,"evaluation_groups":[{"all_true_flag":true,"evaluations":[
+		"a large repetition": workflowtest.Operation("a1", "evaluation", `{"all_true_flag":true,"evaluation_groups":[{"all_true_flag":true,"evaluations":[
 			{"operand_1":{"task":"static","variable":"`+long+`"},"query":"","operator":"contains","operand_2":{"task":"static","variable":"((a{1,100}){1,100}){1,100}"},"rightQuery":""}]}]}`, `{"return_value":null}`),
-		"a deep query": operation("a1", "query", `{"pass_on_null":false,"query":"`+strings.Repeat("[**]", 200)+`","obj":{"a":{"b":{"c":{"d":[1,2,3,{"e":1}]}}}}}`, `{"return_data":null}`),
-		"a text filled up to two thousand million": drawn("a1", "padEnd", "Application", "WorkFlowEngine", "automatic", "Pronghorn",
+		"a deep query": workflowtest.Operation("a1", "query", `{"pass_on_null":false,"query":"`+strings.Repeat("[**]", 200)+`","obj":{"a":{"b":{"c":{"d":[1,2,3,{"e":1}]}}}}}`, `{"return_data":null}`),
+		"a text filled up to two thousand million": workflowtest.Task("a1", "padEnd", "Application", "WorkFlowEngine", "automatic", "Pronghorn",
 			`{"str":"x","targetLength":2000000000,"padString":"y"}`, `{"paddedString":null}`, ""),
-		"a repetition of two thousand million": drawn("a1", "repeat", "Application", "WorkFlowEngine", "automatic", "Pronghorn",
+		"a repetition of two thousand million": workflowtest.Task("a1", "repeat", "Application", "WorkFlowEngine", "automatic", "Pronghorn",
 			`{"str":"x","count":2000000000}`, `{"repeatedString":null}`, ""),
 	}
 	before := s.usage()
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
-			doc := draw(name, "start>a1 a1>end a1:failure>b1 a1:error>c1 b1>end c1>end", bomb,
-				operation("b1", "newVariable", `{"name":"answer","value":"failure"}`, `{"value":null}`),
-				operation("c1", "newVariable", `{"name":"answer","value":"error"}`, `{"value":null}`))
+			doc := workflowtest.Draw(name, "start>a1 a1>end a1:failure>b1 a1:error>c1 b1>end c1>end", bomb,
+				workflowtest.Operation("b1", "newVariable", `{"name":"answer","value":"failure"}`, `{"value":null}`),
+				workflowtest.Operation("c1", "newVariable", `{"name":"answer","value":"error"}`, `{"value":null}`))
 			r, err := s.send(http.MethodPost, "/automation-studio/automations/import", `{"automations":[`+doc.String()+`]}`)
 			answers(t, r, err, 200)
 			began := time.Now()

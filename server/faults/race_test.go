@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
 // together makes calls at the same moment and returns their answers in order.
@@ -57,10 +58,10 @@ func won(t *testing.T, replies []reply) (n int) {
 func TestFT38_operatorRaces(t *testing.T) {
 	notShort(t)
 	s := serve(t)
-	s.install(draw("Ask", "start>a1 a1>b1 a1:failure>c1 b1>end c1>end", person("a1"),
-		operation("b1", "newVariable", `{"name":"answer","value":"success"}`, `{"value":null}`),
-		operation("c1", "newVariable", `{"name":"answer","value":"failure"}`, `{"value":null}`)))
-	s.install(draw("Fail", "start>a1 a1>end", adapter("a1", "Lab", "fail", `{"adapter_id":"lab"}`, "")))
+	s.install(workflowtest.Draw("Ask", "start>a1 a1>b1 a1:failure>c1 b1>end c1>end", workflowtest.Person("a1"),
+		workflowtest.Operation("b1", "newVariable", `{"name":"answer","value":"success"}`, `{"value":null}`),
+		workflowtest.Operation("c1", "newVariable", `{"name":"answer","value":"failure"}`, `{"value":null}`)))
+	s.install(workflowtest.Draw("Fail", "start>a1 a1>end", workflowtest.Adapter("a1", "Lab", "fail", `{"adapter_id":"lab"}`, "")))
 	ask := func() string { return s.begin("Ask", value.Object()) }
 	fail := func() string {
 		id := s.begin("Fail", value.Object())

@@ -16,14 +16,15 @@ import (
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
 // scripted is a workflow of one task of an application that is not the server's.
 func scripted(name, app, extra string) value.Value {
-	return draw(name, "start>a1 a1>end a1:failure>b1 a1:error>c1 b1>end c1>end",
-		drawn("a1", "do", "Adapter", app, "automatic", "Pronghorn", `{"adapter_id":"x"}`, `{"result":"$var.job.answer"}`, extra),
-		operation("b1", "newVariable", `{"name":"answer","value":"failure"}`, `{"value":null}`),
-		operation("c1", "newVariable", `{"name":"answer","value":"error"}`, `{"value":null}`))
+	return workflowtest.Draw(name, "start>a1 a1>end a1:failure>b1 a1:error>c1 b1>end c1>end",
+		workflowtest.Task("a1", "do", "Adapter", app, "automatic", "Pronghorn", `{"adapter_id":"x"}`, `{"result":"$var.job.answer"}`, extra),
+		workflowtest.Operation("b1", "newVariable", `{"name":"answer","value":"failure"}`, `{"value":null}`),
+		workflowtest.Operation("c1", "newVariable", `{"name":"answer","value":"error"}`, `{"value":null}`))
 }
 
 // ends waits for a job to complete and returns what it holds as its answer.

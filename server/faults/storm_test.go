@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
 // TestFT30_storm has many callers start jobs as fast as they can. Each start is accepted, or
@@ -24,8 +25,8 @@ func TestFT30_storm(t *testing.T) {
 	notShort(t)
 	s := serve(t)
 	l := newLoad(s)
-	l.add(kind{doc: draw("Blink", "start>a1 a1>b1 b1>end", adapter("a1", "Lab", "echo", toLab, ""),
-		operation("b1", "newVariable", `{"name":"answer","value":1}`, `{"value":null}`))})
+	l.add(kind{doc: workflowtest.Draw("Blink", "start>a1 a1>b1 b1>end", workflowtest.Adapter("a1", "Lab", "echo", toLab, ""),
+		workflowtest.Operation("b1", "newVariable", `{"name":"answer","value":1}`, `{"value":null}`))})
 	before := s.usage()
 	var g sync.WaitGroup
 	var peak atomic.Int64

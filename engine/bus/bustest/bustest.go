@@ -45,6 +45,7 @@ func Run(t *testing.T, d Driver) {
 		"context end":      func(t *testing.T, d Driver) { contextEnd(t, d, bus.Consumer{}) },
 		"prefetch, end":    func(t *testing.T, d Driver) { contextEnd(t, d, bus.Consumer{Prefetch: 8}) },
 		"resume":           resume,
+		"peek":             peek,
 		"tail":             tail,
 		"tail from now":    tailFromNow,
 		"feed forgets":     feedForgets,

@@ -399,3 +399,44 @@ func concurrent(t *testing.T, d Driver) {
 	go func() { left.Wait(); close(all) }()
 	next(t, all, "all messages")
 }
+
+// peek shows what is waiting and what is in hand, and nothing that was acknowledged.
+func peek(t *testing.T, d Driver) {
+	b := open(t, d)
+	look := func(filter string, most int) (ids []string) {
+		t.Helper()
+		err := b.Peek(t.Context(), bus.Events, filter, func(m bus.Message) bool {
+			ids = append(ids, string(m.Data))
+			return len(ids) < most
+		})
+		if err != nil {
+			t.Fatalf("peek: %v", err)
+		}
+		return ids
+	}
+	if got := look("", 10); len(got) != 0 {
+		t.Errorf("an empty stream shows %v", got)
+	}
+	publish(t, b, events(5)...)
+	got, _ := consume(t, b, bus.Consumer{MaxPending: 2})
+	first, second := next(t, got, "first"), next(t, got, "second")
+	if err := first.Confirm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(look("", 10)); got != "[1 2 3 4]" {
+		t.Errorf("after the first was settled, with the second in hand: %s", got)
+	}
+	if got := fmt.Sprint(look("", 2)); got != "[1 2]" {
+		t.Errorf("the first two of them: %s", got)
+	}
+	if got := fmt.Sprint(look(bus.EventSubject(0, "j3"), 10)); got != "[3]" {
+		t.Errorf("those of one subject: %s", got)
+	}
+	second.Ack()
+	if err := b.Peek(t.Context(), "NOPE", "", func(bus.Message) bool { return true }); !errors.Is(err, bus.ErrNoStream) {
+		t.Errorf("peek into no stream: %v", err)
+	}
+	if err := b.Peek(t.Context(), bus.Events, "a..b", func(bus.Message) bool { return true }); !errors.Is(err, bus.ErrMessage) {
+		t.Errorf("peek with a bad filter: %v", err)
+	}
+}

@@ -145,6 +145,33 @@ func (b *Bus) Last(_ context.Context, name string) (uint64, error) {
 	return s.last, nil
 }
 
+// Peek shows the messages that are not off the queue.
+func (b *Bus) Peek(_ context.Context, name, filter string, visit func(bus.Message) bool) error {
+	if filter != "" {
+		if err := bus.CheckPattern(filter); err != nil {
+			return err
+		}
+	}
+	b.mu.Lock()
+	s, err := b.find(name)
+	var held []bus.Message
+	if err == nil {
+		s.expire(b.opts.Now())
+		for _, m := range s.msgs {
+			if !m.taken && (filter == "" || bus.Match(filter, m.Subject)) {
+				held = append(held, m.Message)
+			}
+		}
+	}
+	b.mu.Unlock()
+	for _, m := range held {
+		if !visit(m) {
+			break
+		}
+	}
+	return err
+}
+
 // Epoch counts the wipes.
 func (b *Bus) Epoch(context.Context) (string, error) {
 	b.mu.Lock()

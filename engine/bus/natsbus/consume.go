@@ -139,7 +139,7 @@ func (b *Bus) Tail(ctx context.Context, stream, filter string, from uint64, hand
 		}
 		_, seq, _ := meta(m.Reply())
 		next = seq + 1
-		handle(seq, decode(m))
+		handle(seq, decode(m.Subject(), m.Headers(), m.Data()))
 	})
 	if err != nil {
 		return fmt.Errorf("tail %s: %w", stream, err)

@@ -145,16 +145,16 @@ func (b *Bus) fly(ctx context.Context, msgs []bus.Message, todo []int, errs []er
 }
 
 // decode is the inverse of flight.encode; headers of the broker's own are left out.
-func decode(m received) bus.Message {
-	out := bus.Message{Subject: m.Subject(), Data: m.Data()}
-	for k, v := range m.Headers() {
+func decode(subject string, header nats.Header, data []byte) bus.Message {
+	out := bus.Message{Subject: subject, Data: data}
+	for k, v := range header {
 		switch {
 		case k == jetstream.MsgIDHeader:
 			out.ID = v[0]
 		case len(k) >= 5 && k[:5] == "Nats-":
 		default:
 			if out.Header == nil {
-				out.Header = make(map[string]string, len(m.Headers()))
+				out.Header = make(map[string]string, len(header))
 			}
 			out.Header[k] = v[0]
 		}

@@ -1,7 +1,10 @@
 // Package sqlitestore keeps documents in one SQLite file: the store of a
 // Heddle that runs on one machine. It needs no C compiler.
 //
-// One goroutine writes. It takes all the batches that wait, applies them in
-// one transaction and makes them durable with one sync, so the more callers
-// commit at once the less each pays. Readers work beside it on snapshots.
+// One goroutine commits. It takes all the batches that wait, looks at their
+// guards, and makes what holds durable with one record and one sync of a
+// journal; from then on it is visible from memory, the memtable. Another
+// goroutine flushes the memtable into SQLite's tables, where lists are
+// searched; they wait for it where it concerns them. Opening the store
+// applies what a crash left in the journal.
 package sqlitestore

@@ -12,11 +12,15 @@ import (
 
 // Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, collection, id string) (store.Doc, error) {
-	if _, err := s.table(collection); err != nil {
+	t, err := s.table(collection)
+	if err != nil {
 		return store.Doc{}, err
 	}
+	if doc, ok, err := s.mem.read(t, id); ok || err != nil {
+		return doc, err
+	}
 	doc := store.Doc{ID: id}
-	err := s.gets[collection].QueryRowContext(ctx, id).Scan(&doc.Revision, &doc.Body)
+	err = s.gets[collection].QueryRowContext(ctx, id).Scan(&doc.Revision, &doc.Body)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return store.Doc{}, fmt.Errorf("%s %q: %w", collection, id, store.ErrNotFound)
@@ -53,6 +57,9 @@ func (s *Store) Find(ctx context.Context, collection string, q store.Query) (sto
 		return store.Page{}, err
 	}
 	if q, err = t.CheckQuery(q); err != nil {
+		return store.Page{}, err
+	}
+	if err := s.mem.settle(ctx, t, q.Where); err != nil {
 		return store.Page{}, err
 	}
 	var p store.Page

@@ -18,6 +18,9 @@ func (s *Store) Group(ctx context.Context, collection string, g store.Grouping) 
 	if g, err = t.CheckGrouping(g); err != nil {
 		return nil, err
 	}
+	if err := s.mem.settle(ctx, t, g.Where); err != nil {
+		return nil, err
+	}
 	var out []store.Bucket
 	err = s.snapshot(ctx, func(tx *sql.Tx) error {
 		out, err = t.group(ctx, tx, g)

@@ -12,13 +12,14 @@ import (
 
 // format numbers the layout of the file. A later layout raises it and brings
 // older files up to it.
-const format = 2
+const format = 3
 
 // migrate brings the file's tables, columns and indexes up to the
-// declarations, all or nothing, and computes new columns from the bodies.
-func migrate(c *conn, tables []*table) (err error) {
+// declarations, all or nothing, and computes new columns from the bodies. It returns the number
+// of the journal's last record that stands in the tables.
+func migrate(c *conn, tables []*table) (applied uint64, err error) {
 	if _, err := c.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
+		return 0, err
 	}
 	defer func() {
 		if err != nil {
@@ -30,27 +31,36 @@ func migrate(c *conn, tables []*table) (err error) {
 		found, _ = row[0].(int64)
 		return nil
 	}); err != nil {
-		return err
+		return 0, err
 	}
 	if found > format {
-		return fmt.Errorf("written by a newer version: format %d, this one knows %d", found, format)
+		return 0, fmt.Errorf("written by a newer version: format %d, this one knows %d", found, format)
 	}
 	for _, q := range []string{
 		fmt.Sprintf("PRAGMA user_version = %d", format),
+		`CREATE TABLE IF NOT EXISTS "heddle:journal" (applied INTEGER NOT NULL)`,
+		`INSERT INTO "heddle:journal" SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM "heddle:journal")`,
 		`CREATE TABLE IF NOT EXISTS "heddle:counts" (collection TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID`,
 		`CREATE TABLE IF NOT EXISTS "heddle:fields" (collection TEXT, field TEXT, type TEXT NOT NULL, PRIMARY KEY (collection, field)) WITHOUT ROWID`,
 	} {
 		if _, err := c.exec(q); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for _, t := range tables {
 		if err := t.migrate(c); err != nil {
-			return fmt.Errorf("collection %q: %w", t.Name, err)
+			return 0, fmt.Errorf("collection %q: %w", t.Name, err)
 		}
 	}
+	if err := c.each(`SELECT applied FROM "heddle:journal"`, nil, func(row []driver.Value) error {
+		n, _ := row[0].(int64)
+		applied = uint64(n)
+		return nil
+	}); err != nil {
+		return 0, err
+	}
 	_, err = c.exec("COMMIT")
-	return err
+	return applied, err
 }
 
 func (t *table) migrate(c *conn) error {

@@ -27,14 +27,19 @@ type Options struct {
 }
 
 // Store is a [store.Store] in one SQLite file with its helpers beside it
-// (-wal, -shm, .lock). Only one process can have it open.
+// (-wal, -shm, -ahead1, -ahead2, .lock), which belong to it: a copy needs them all. Only one
+// process can have it open.
 type Store struct {
 	path   string
 	schema *store.Schema
 	tables map[string]*table
 
 	lock    *conn
+	journal *journal
+	mem     *memtable
 	writer  *writer
+	rows    *tables
+	flusher sync.WaitGroup
 	readers *sql.DB
 	gets    map[string]*sql.Stmt // by collection, of readers
 
@@ -71,40 +76,63 @@ func Open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	if s.lock, err = lock(path + ".lock"); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.lock.close())
-		}
-	}()
+	for _, decl := range s.schema.All() {
+		s.tables[decl.Name] = newTable(decl)
+	}
+	if err := s.openTables(ctx, path, o.Readers); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	lookup, err := openReader(path)
+	if err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	s.writer = newWriter(s.mem, s.journal, s.rows, lookup)
+	s.flusher.Go(func() { s.rows.flushing(s.mem) })
+	return s, nil
+}
+
+// openTables opens the file, brings its tables up to the declarations, and what the journal has
+// into the tables.
+func (s *Store) openTables(ctx context.Context, path string, readers int) error {
 	c, err := openWriter(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var tables []*table
+	s.rows = newTables(c, s.tables)
+	var inOrder []*table
 	for _, decl := range s.schema.All() {
-		t := newTable(decl)
-		tables = append(tables, t)
-		s.tables[t.Name] = t
+		inOrder = append(inOrder, s.tables[decl.Name])
 	}
-	if err := migrate(c, tables); err != nil {
-		return nil, errors.Join(err, c.close())
+	applied, err := migrate(c, inOrder)
+	if err != nil {
+		return err
 	}
+	s.mem = newMemtable(inOrder, applied)
+	if s.journal, err = openJournal(path, applied, s.replay); err != nil {
+		return err
+	}
+	if g := s.mem.adding; len(g.docs) > 0 {
+		if err := s.rows.flush(g); err != nil {
+			return err
+		}
+		s.mem.adding, s.mem.applied = newGeneration(), g.last
+	}
+	s.journal.restart()
 	source, err := dsn(path, "busy_timeout(10000)", "query_only(1)", "cache_size(-4096)", "temp_store(MEMORY)")
 	if err != nil {
-		return nil, errors.Join(err, c.close())
+		return err
 	}
 	if s.readers, err = sql.Open("sqlite", source); err != nil {
-		return nil, errors.Join(err, c.close())
+		return err
 	}
-	s.readers.SetMaxOpenConns(o.Readers)
-	s.readers.SetMaxIdleConns(o.Readers)
-	for _, t := range tables {
-		if s.gets[t.Name], err = s.readers.Prepare(t.get); err != nil {
-			return nil, errors.Join(err, s.readers.Close(), c.close())
+	s.readers.SetMaxOpenConns(readers)
+	s.readers.SetMaxIdleConns(readers)
+	for _, t := range inOrder {
+		if s.gets[t.Name], err = s.readers.PrepareContext(ctx, t.get); err != nil {
+			return err
 		}
 	}
-	s.writer = newWriter(c, s.tables)
-	return s, nil
+	return nil
 }
 
 // prepareFile creates the file for the owner only and finds out early
@@ -142,7 +170,7 @@ func lock(path string) (*conn, error) {
 func openWriter(path string) (*conn, error) {
 	source, err := dsn(path,
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
-		"foreign_keys(0)", "cache_size(-32768)", "temp_store(MEMORY)",
+		"foreign_keys(0)", "cache_size(-16384)", "temp_store(MEMORY)",
 		"wal_autocheckpoint(8000)", "journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err
@@ -155,6 +183,15 @@ func openWriter(path string) (*conn, error) {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil
+}
+
+// openReader dials a connection for a goroutine of its own that reads.
+func openReader(path string) (*conn, error) {
+	source, err := dsn(path, "busy_timeout(10000)", "query_only(1)", "cache_size(-2048)", "temp_store(MEMORY)")
+	if err != nil {
+		return nil, err
+	}
+	return dial(source)
 }
 
 // verifyDurable refuses a connection on which the settings that durability
@@ -191,18 +228,35 @@ func (s *Store) Commit(ctx context.Context, batches ...store.Batch) []error {
 	return out
 }
 
-// Close implements [store.Store].
+// Close implements [store.Store]. An error of the last flush loses nothing: what the tables lack
+// is in the journal.
 func (s *Store) Close() (err error) {
 	s.closing.Do(func() {
 		s.closed.Store(true)
-		// The writer goes last of the two: the last connection to go folds
-		// the log into the file.
-		err = errors.Join(s.readers.Close(), s.writer.close(), s.lock.close())
-		if err != nil {
-			err = fmt.Errorf("close store %s: %w", s.path, err)
+		err = s.writer.close()
+		s.mem.close()
+		s.flusher.Wait()
+		if err = errors.Join(err, s.mem.failed, s.release()); err != nil {
+			err = fmt.Errorf("close store %s: %w", s.path, explain(err))
 		}
 	})
 	return err
+}
+
+// release closes what was opened. The connection that writes goes last of those to the file: the
+// last one to go folds the log into it.
+func (s *Store) release() error {
+	var errs []error
+	if s.readers != nil {
+		errs = append(errs, s.readers.Close())
+	}
+	if s.rows != nil {
+		errs = append(errs, s.rows.conn.close())
+	}
+	if s.journal != nil {
+		errs = append(errs, s.journal.close())
+	}
+	return errors.Join(append(errs, s.lock.close())...)
 }
 
 func init() {

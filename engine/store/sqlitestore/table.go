@@ -25,8 +25,10 @@ type table struct {
 	unique []uniqAt // unique fields
 
 	name, bodies string // quoted
+	layout       uint64 // digests the fields
+	place        int    // of the collection in [memtable.touched]; its fields follow
 
-	guard, get                         string
+	guard, revision, get               string
 	insert, insertBody                 string // insertBody is empty where it is inline
 	updateAll, updateCold, updateBody  string
 	deleteRow, deleteBody, fetchBodies string // deleteBody is empty where it is inline
@@ -45,7 +47,7 @@ type uniqAt struct {
 }
 
 func newTable(c *store.Collection) *table {
-	t := &table{Collection: c, hot: make([]bool, len(c.Fields)), updates: map[string]string{}}
+	t := &table{Collection: c, hot: make([]bool, len(c.Fields)), updates: map[string]string{}, layout: layoutOf(c)}
 	t.name, t.bodies = quote(c.Name), quote(c.Name+":body")
 	if c.Inline {
 		t.bodies = t.name
@@ -84,6 +86,7 @@ func (t *table) statements() {
 	}
 	marks := strings.Repeat(", ?", len(t.Fields))
 	t.guard = "SELECT _row, _revision, _hot FROM " + t.name + " WHERE _id = ?"
+	t.revision = "SELECT _revision FROM " + t.name + " WHERE _id = ?"
 	t.get = "SELECT _revision, body FROM " + t.name + " JOIN " + t.bodies + " USING (_row) WHERE _id = ?"
 	t.insert = "INSERT INTO " + t.name + "(_id, _revision, _hot" + columns + ") VALUES (?, ?, ?" + marks + ") ON CONFLICT (_id) DO NOTHING"
 	t.insertBody = "INSERT INTO " + t.bodies + "(_row, body) VALUES (?, ?)"

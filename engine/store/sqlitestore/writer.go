@@ -3,41 +3,41 @@ package sqlitestore
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
-	lib "modernc.org/sqlite/lib"
-
 	"github.com/heddlehq/heddle/engine/store"
 )
 
-// Bounds on what shares one transaction: it must not grow so long that those
-// who come later wait noticeably.
+// Bounds on what shares one record of the journal: it must not grow so long that those who come
+// later wait noticeably.
 const (
 	maxShared = 256
 	maxBytes  = 16 << 20
 )
 
-// While at least so many batches share a transaction, the writer waits a
-// moment before the next one, for more to come: a transaction costs as much
-// as a few batches. Whoever commits alone never waits.
+// While at least so many batches share a record, the writer waits a moment before the next one,
+// for more to come: a sync costs as much as a few batches. Whoever commits alone never waits.
 const (
 	busy   = 8
 	moment = time.Millisecond
 )
 
-// writer owns the one connection that writes.
+// maxAhead is how many bytes a batch may have that goes through the journal. Larger ones go to
+// the tables at once, so that they are written twice and not three times.
+const maxAhead = 256 << 10
+
+// writer decides commits, one goroutine for all: it looks at the guards, makes what holds
+// durable in the journal and visible in the memtable.
 type writer struct {
-	conn   *conn
-	tables map[string]*table
-	broken error            // after a failed sync nothing can be promised any more
-	counts map[string]int64 // documents added per collection in this transaction
-	known  map[key]found    // what guards would find, of documents written lately
-	args   []any            // reused from call to call
-	mask   []byte           // likewise
+	mem     *memtable
+	journal *journal
+	tables  *tables
+	lookup  *conn          // reads the guards of documents that are in nobody's memory
+	known   *recent[entry] // without bodies: what guards would find, of documents written lately
+	group   map[key]put    // the writes of the record that is being made
 
 	mu     sync.Mutex
 	queue  []*request
@@ -60,9 +60,9 @@ type batch struct {
 	result error
 }
 
-func newWriter(c *conn, tables map[string]*table) *writer {
+func newWriter(m *memtable, j *journal, t *tables, lookup *conn) *writer {
 	w := &writer{
-		conn: c, tables: tables, counts: map[string]int64{}, known: map[key]found{},
+		mem: m, journal: j, tables: t, lookup: lookup, known: newRecent[entry](), group: map[key]put{},
 		wake: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 	go w.run()
@@ -108,14 +108,14 @@ func (w *writer) signal() {
 	}
 }
 
-// close lets the writer finish its queue and releases the connection.
+// close lets the writer finish its queue.
 func (w *writer) close() error {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
 	w.signal()
 	<-w.gone
-	return w.conn.close()
+	return w.lookup.close()
 }
 
 func (w *writer) run() {
@@ -141,7 +141,7 @@ func (w *writer) run() {
 					}
 				}
 			}
-			w.store(bs)
+			w.commit(bs)
 			crowd = len(bs)
 			for _, r := range rs {
 				close(r.done)
@@ -169,436 +169,194 @@ func (w *writer) take() (rs []*request, closed bool) {
 	return rs, w.closed
 }
 
-// store puts the batches into one transaction and sets their results. When
-// the transaction fails each batch gets one of its own, so that the guilty
-// one fails alone.
-func (w *writer) store(bs []*batch) {
-	if len(bs) == 0 {
-		return
+// commit decides the batches in their order and sets their results.
+func (w *writer) commit(bs []*batch) {
+	for len(bs) > 0 {
+		n := slices.IndexFunc(bs, w.direct)
+		if n < 0 {
+			n = len(bs)
+		}
+		if n > 0 {
+			w.append(bs[:n])
+			bs = bs[n:]
+			continue
+		}
+		n = slices.IndexFunc(bs, func(b *batch) bool { return !w.direct(b) })
+		if n < 0 {
+			n = len(bs)
+		}
+		w.bypass(bs[:n])
+		bs = bs[n:]
 	}
-	err := w.transaction(bs)
+}
+
+// direct tells whether a batch goes to the tables at once: because it is large, or because only
+// they can tell whether the value of a field is unique.
+func (w *writer) direct(b *batch) bool {
+	bytes := 0
+	for _, wr := range b.writes {
+		bytes += len(wr.Body)
+		if len(w.tables.byName[wr.Collection].unique) > 0 {
+			return true
+		}
+	}
+	return bytes > maxAhead
+}
+
+// bypass brings all that is in the journal and then the batches into the tables.
+func (w *writer) bypass(bs []*batch) {
+	err := w.mem.await(context.Background(), w.mem.last())
 	if err == nil {
-		return
+		w.tables.store(bs)
 	}
-	if len(bs) > 1 && w.broken == nil {
+	for _, b := range bs {
+		if err != nil {
+			b.result = fmt.Errorf("commit: %w", explain(err))
+		}
+		for _, wr := range b.writes {
+			w.known.drop(key{w.tables.byName[wr.Collection], wr.ID})
+		}
+	}
+}
+
+// append puts the batches whose guards hold into one record of the journal.
+func (w *writer) append(bs []*batch) {
+	applied, err := w.mem.room()
+	var writes []put
+	var buf []byte
+	if err == nil {
+		writes, err = w.decide(bs)
+	}
+	if err == nil && len(writes) > 0 {
+		buf = encode(writes)
+		err = w.journal.append(buf, applied)
+	}
+	if err != nil {
+		w.known.clear()
 		for _, b := range bs {
-			w.store([]*batch{b})
+			if !isConflict(b.result) {
+				b.result = fmt.Errorf("commit: %w", explain(err))
+			}
 		}
 		return
 	}
-	for _, b := range bs {
-		b.result = fmt.Errorf("commit: %w", explain(err))
+	if len(writes) > 0 {
+		w.mem.add(w.journal.next-1, len(buf), writes)
 	}
 }
 
-// errAgain says that a guard did not hold after its batch had changed something.
-var errAgain = errors.New("guards must be looked at first")
-
-// transaction stores the batches and sets the results of those that meet a
-// conflict. On error nothing is stored and the results mean nothing.
-//
-// Guards nearly always hold, so the writes at first carry them along; only a
-// transaction in which that went wrong asks all guards before it writes.
-func (w *writer) transaction(bs []*batch) error {
-	err := w.attempt(bs, w.quick)
-	if errors.Is(err, errAgain) {
-		err = w.attempt(bs, w.batch)
+// encode writes a record and makes the bodies part of it: those of the callers are theirs again
+// after the commit.
+func encode(writes []put) []byte {
+	size := recordHead
+	for _, p := range writes {
+		size += len(p.body) + 512
 	}
-	return err
+	buf := make([]byte, recordHead, size)
+	ends := make([]int, len(writes))
+	for i, p := range writes {
+		buf = appendWrite(buf, p.table, p.id, p.entry)
+		ends[i] = len(buf)
+	}
+	for i := range writes {
+		if n := len(writes[i].body); n > 0 {
+			writes[i].body = buf[ends[i]-n : ends[i] : ends[i]]
+		}
+	}
+	return buf
 }
 
-func (w *writer) attempt(bs []*batch, store func(*batch) error) (err error) {
-	if w.broken != nil {
-		return w.broken
-	}
-	clear(w.counts)
-	for _, b := range bs {
-		b.result = nil
-	}
-	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
+// decide looks at the guards of the batches and returns what is to be written. Batches that meet
+// a conflict get it as their result.
+func (w *writer) decide(bs []*batch) (writes []put, err error) {
+	clear(w.group)
+	// What is in neither generation of the memtable while the lock is held, is in the tables.
+	w.mem.mu.RLock()
+	defer w.mem.mu.RUnlock()
+	reading := false
 	defer func() {
-		if err != nil {
-			clear(w.known)
-			_, _ = w.conn.exec("ROLLBACK") // some errors have rolled back already
+		if reading {
+			_, end := w.lookup.exec("COMMIT")
+			if err == nil {
+				err = end
+			}
 		}
 	}()
+	stored := func(k key) (entry, error) {
+		if p, ok := w.group[k]; ok {
+			return p.entry, nil
+		}
+		if e, ok := w.known.get(k); ok {
+			return e, nil
+		}
+		if e, ok := w.mem.get(k); ok {
+			return e, nil
+		}
+		if !reading {
+			if _, err := w.lookup.exec("BEGIN"); err != nil {
+				return entry{}, err
+			}
+			reading = true
+		}
+		return w.find(k)
+	}
 	for _, b := range bs {
-		err := store(b)
-		if isConflict(err) {
-			b.result = err
-		} else if err != nil {
-			return err
-		}
-	}
-	for name, n := range w.counts {
-		if n == 0 {
-			continue
-		}
-		if _, err := w.conn.exec(`UPDATE "heddle:counts" SET n = n + ? WHERE collection = ?`, n, name); err != nil {
-			return err
-		}
-	}
-	if _, err := w.conn.exec("COMMIT"); err != nil {
-		if code(err) == lib.SQLITE_IOERR {
-			w.broken = fmt.Errorf("a write may not have reached the disk; the store takes no more until it is opened anew: %w", err)
-		}
-		return err
-	}
-	return nil
-}
-
-func isConflict(err error) bool { return errors.Is(err, store.ErrConflict) }
-
-type key struct {
-	table *table
-	id    string
-}
-
-// found is what a guard saw: row 0 when there is no document. The values of
-// the fields are known only of documents that this writer has written.
-type found struct {
-	row, revision, hot int64
-	index              []any
-}
-
-// maxKnown bounds the memory for guards.
-const maxKnown = 16 << 10
-
-// remember keeps what the next guard of a document would find.
-func (w *writer) remember(t *table, id string, f found) {
-	if len(w.known) >= maxKnown {
-		clear(w.known)
-	}
-	w.known[key{t, id}] = f
-}
-
-// quick applies one batch within the transaction, each guard as part of its
-// write. On a conflict it has changed nothing; errAgain says it has.
-func (w *writer) quick(b *batch) error {
-	for _, wr := range b.writes {
-		if wr.Body == nil || len(w.tables[wr.Collection].unique) > 0 {
-			return w.batch(b)
-		}
-	}
-	if !w.independent(b) {
-		return w.batch(b)
-	}
-	for i := range b.writes {
-		err := w.guarded(b, i)
-		if i > 0 && isConflict(err) {
-			return errAgain
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// guarded makes write i if its guard holds.
-func (w *writer) guarded(b *batch, i int) error {
-	wr, index := b.writes[i], b.index[i]
-	t := w.tables[wr.Collection]
-	g, ok := w.known[key{t, wr.ID}]
-	if wr.Expect <= 0 && !ok {
-		done, err := w.insert(t, wr, index)
-		if done || err != nil {
-			return err
-		}
-	}
-	if !ok || wr.Expect >= 0 && wr.Expect != g.revision {
-		var err error
-		if g, err = w.check(b, i); err != nil {
-			return err
-		}
-	}
-	return w.apply(b, i, g)
-}
-
-// batch applies one batch within the transaction, after it has asked all
-// guards. On a conflict it has changed nothing.
-func (w *writer) batch(b *batch) error {
-	if !w.independent(b) {
-		return w.oneByOne(b)
-	}
-	guards := make([]found, len(b.writes))
-	for i := range b.writes {
-		var err error
-		if guards[i], err = w.check(b, i); err != nil {
-			return err
-		}
-	}
-	for i := range b.writes {
-		if err := w.apply(b, i, guards[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// independent reports whether no write of the batch can change what another
-// one's guard sees.
-func (w *writer) independent(b *batch) bool {
-	for i, a := range b.writes {
-		if len(w.tables[a.Collection].unique) > 0 && len(b.writes) > 1 {
-			return false
-		}
-		for _, c := range b.writes[:i] {
-			if a.ID == c.ID && a.Collection == c.Collection {
-				return false
+		n := len(writes)
+		for i, wr := range b.writes {
+			k := key{w.tables.byName[wr.Collection], wr.ID}
+			old, err := stored(k)
+			if err != nil {
+				return nil, err
 			}
-		}
-	}
-	return true
-}
-
-// oneByOne checks and applies write after write under a savepoint.
-func (w *writer) oneByOne(b *batch) error {
-	if _, err := w.conn.exec("SAVEPOINT batch"); err != nil {
-		return err
-	}
-	counts := make(map[string]int64, len(w.counts))
-	for k, v := range w.counts {
-		counts[k] = v
-	}
-	var conflict error
-	for i := range b.writes {
-		g, err := w.check(b, i)
-		if isConflict(err) {
-			conflict = err
-			break
-		}
-		if err == nil {
-			err = w.apply(b, i, g)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if conflict != nil {
-		w.counts = counts
-		clear(w.known)
-		if _, err := w.conn.exec("ROLLBACK TO batch"); err != nil {
-			return err
-		}
-	}
-	if _, err := w.conn.exec("RELEASE batch"); err != nil {
-		return err
-	}
-	return conflict
-}
-
-// check compares what is stored with what write i expects.
-func (w *writer) check(b *batch, i int) (g found, err error) {
-	wr := b.writes[i]
-	t := w.tables[wr.Collection]
-	if err := w.conn.each(t.guard, []any{wr.ID}, func(row []driver.Value) error {
-		g.row, _ = row[0].(int64)
-		g.revision, _ = row[1].(int64)
-		g.hot, _ = row[2].(int64)
-		return nil
-	}); err != nil {
-		return g, err
-	}
-	conflict := &store.Conflict{Collection: wr.Collection, ID: wr.ID, Stored: g.revision}
-	switch {
-	case wr.Expect == store.New && g.row != 0:
-		conflict.Reason = store.AlreadyExists
-		return g, conflict
-	case wr.Expect > 0 && wr.Expect != g.revision:
-		conflict.Reason = store.StaleRevision
-		return g, conflict
-	case wr.Body == nil:
-		return g, nil
-	}
-	for _, u := range t.unique {
-		v := b.index[i][u.field]
-		if v == nil {
-			continue
-		}
-		others, err := w.conn.texts(u.other, column(v), wr.ID)
-		if err != nil {
-			return g, err
-		}
-		if len(others) > 0 {
-			conflict.Reason, conflict.Field = store.NotUnique, t.Fields[u.field].Name
-			return g, conflict
-		}
-	}
-	return g, nil
-}
-
-// apply makes write i, whose guard saw g.
-func (w *writer) apply(b *batch, i int, g found) error {
-	wr, index := b.writes[i], b.index[i]
-	t := w.tables[wr.Collection]
-	switch {
-	case wr.Body == nil && g.row == 0:
-		return nil
-	case wr.Body == nil:
-		return w.remove(t, wr.ID, g.row)
-	case g.row == 0:
-		_, err := w.insert(t, wr, index)
-		return err
-	}
-	return w.update(t, wr, index, g)
-}
-
-// insert stores a new document; done is false when there is one already.
-func (w *writer) insert(t *table, wr store.Write, index []any) (done bool, err error) {
-	hot := t.fingerprint(index)
-	args := append(w.args[:0], wr.ID, int64(1), hot)
-	for _, v := range index {
-		args = append(args, column(v))
-	}
-	if t.Inline {
-		args = append(args, wr.Body)
-	}
-	w.args = args
-	row, err := w.conn.insert(t.insert, args)
-	if err != nil || row == 0 {
-		return false, err
-	}
-	w.counts[t.Name]++
-	for _, s := range t.sets {
-		set, _ := index[s.field].([]string) // nil is the empty set
-		if err := t.addElements(w.conn, s, row, set); err != nil {
-			return false, err
-		}
-	}
-	if t.Inline {
-		return true, nil
-	}
-	if wr.Expect == store.New {
-		w.remember(t, wr.ID, found{row: row, revision: 1, hot: hot, index: index})
-	}
-	_, err = w.conn.exec(t.insertBody, row, wr.Body)
-	return true, err
-}
-
-func (w *writer) update(t *table, wr store.Write, index []any, g found) error {
-	hot := t.fingerprint(index)
-	if hot != g.hot {
-		if err := w.replaceSets(t, index, g); err != nil {
-			return err
-		}
-	}
-	query, args := w.updating(t, index, g, hot)
-	if _, err := w.conn.exec(query, args...); err != nil {
-		return err
-	}
-	w.remember(t, wr.ID, found{row: g.row, revision: g.revision + 1, hot: hot, index: index})
-	_, err := w.conn.exec(t.updateBody, wr.Body, g.row)
-	return err
-}
-
-// updating returns the statement that brings a row's fields up to date and its
-// arguments.
-func (w *writer) updating(t *table, index []any, g found, hot int64) (query string, args []any) {
-	args = append(w.args[:0], g.revision+1)
-	query = t.updateCold
-	mask := append(w.mask[:0], make([]byte, len(index))...)
-	if g.index != nil {
-		args = append(args, hot)
-	} else if hot != g.hot {
-		query, args = t.updateAll, append(args, hot)
-	}
-	for i, v := range index {
-		if g.index != nil && !equal(v, g.index[i]) || g.index == nil && (hot != g.hot || !t.hot[i]) {
-			mask[i] = 1
-			args = append(args, column(v))
-		}
-	}
-	if g.index != nil {
-		query = t.changing(mask)
-	}
-	if query == "" {
-		query, args = t.updateAll, args[:2]
-		for _, v := range index {
-			args = append(args, column(v))
-		}
-	}
-	w.args, w.mask = append(args, g.row), mask
-	return query, w.args
-}
-
-// equal compares two normal values of a field.
-func equal(a, b any) bool {
-	if set, ok := a.([]string); ok {
-		other, ok := b.([]string)
-		return ok && slices.Equal(set, other)
-	}
-	if _, ok := b.([]string); ok {
-		return false
-	}
-	return a == b
-}
-
-// replaceSets brings the tables by element up to the new values of a row
-// whose old ones still stand.
-func (w *writer) replaceSets(t *table, index []any, g found) error {
-	for _, s := range t.sets {
-		set, _ := index[s.field].([]string) // nil is the empty set
-		var old []string
-		if g.index != nil {
-			old, _ = g.index[s.field].([]string)
-		} else {
-			var err error
-			if old, err = w.elements(s, g.row); err != nil {
-				return err
+			if b.result = guard(wr, old.revision); b.result != nil {
+				break
 			}
+			if wr.Body == nil && old.revision == 0 {
+				continue
+			}
+			p := put{key: k, fresh: old.revision == 0, before: old.index}
+			if wr.Body != nil {
+				p.entry = entry{revision: old.revision + 1, body: wr.Body, index: b.index[i]}
+			}
+			writes = append(writes, p)
+			w.group[k] = p
 		}
-		if slices.Equal(old, set) {
+		if b.result == nil {
 			continue
 		}
-		if err := w.dropElements(s, g.row, old); err != nil {
-			return err
+		// Nothing of the batch holds: what the documents were before it, earlier writes tell.
+		for _, p := range writes[n:] {
+			delete(w.group, p.key)
 		}
-		if err := t.addElements(w.conn, s, g.row, set); err != nil {
-			return err
+		writes = writes[:n]
+		for _, p := range writes {
+			w.group[p.key] = p
 		}
+	}
+	for _, p := range writes {
+		if !p.table.Inline { // those are written once
+			w.known.put(p.key, entry{revision: p.revision, index: p.index})
+		}
+	}
+	return writes, nil
+}
+
+// guard compares the revision that is stored with what a write expects.
+func guard(wr store.Write, stored int64) error {
+	switch {
+	case wr.Expect == store.New && stored != 0:
+		return &store.Conflict{Collection: wr.Collection, ID: wr.ID, Stored: stored, Reason: store.AlreadyExists}
+	case wr.Expect > 0 && wr.Expect != stored:
+		return &store.Conflict{Collection: wr.Collection, ID: wr.ID, Stored: stored, Reason: store.StaleRevision}
 	}
 	return nil
 }
 
-func (w *writer) elements(s setAt, row int64) ([]string, error) {
-	stored, err := w.conn.texts(s.load, row)
-	if err != nil || len(stored) == 0 {
-		return nil, err
-	}
-	return splitSet(stored[0]), nil
-}
-
-func (w *writer) dropElements(s setAt, row int64, set []string) error {
-	for _, e := range set {
-		if _, err := w.conn.exec(s.deleteItem, e, row); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *writer) remove(t *table, id string, row int64) error {
-	delete(w.known, key{t, id})
-	for _, s := range t.sets {
-		old, err := w.elements(s, row)
-		if err != nil {
-			return err
-		}
-		if err := w.dropElements(s, row, old); err != nil {
-			return err
-		}
-	}
-	w.counts[t.Name]--
-	for _, q := range []string{t.deleteRow, t.deleteBody} {
-		if q == "" {
-			continue
-		}
-		if _, err := w.conn.exec(q, row); err != nil {
-			return err
-		}
-	}
-	return nil
+// find reads the revision of a document from the tables.
+func (w *writer) find(k key) (e entry, err error) {
+	err = w.lookup.each(k.table.revision, []any{k.id}, func(row []driver.Value) error {
+		e.revision, _ = row[0].(int64)
+		return nil
+	})
+	return e, err
 }

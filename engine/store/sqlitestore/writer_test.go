@@ -13,11 +13,13 @@ import (
 	"github.com/heddlehq/heddle/engine/store"
 )
 
+var notesOnly = []store.Collection{{
+	Name: "notes", Fields: []store.Field{{Name: "topic", Type: store.Text}}, Indexes: []store.Index{store.By("topic")},
+}}
+
 func openNotes(t *testing.T, path string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), path, Options{Collections: []store.Collection{{
-		Name: "notes", Fields: []store.Field{{Name: "topic", Type: store.Text}}, Indexes: []store.Index{store.By("topic")},
-	}}})
+	s, err := Open(t.Context(), path, Options{Collections: notesOnly})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,14 +40,14 @@ func note(id string, size int) store.Batch {
 func TestCommit_full(t *testing.T) {
 	t.Parallel()
 	s := openNotes(t, filepath.Join(t.TempDir(), "full.db"))
-	if _, err := s.writer.conn.exec("PRAGMA max_page_count = 100"); err != nil {
+	if _, err := s.rows.conn.exec("PRAGMA max_page_count = 100"); err != nil {
 		t.Fatal(err)
 	}
 	errs := s.Commit(t.Context(), note("a", 1000), note("big", 1<<20), note("b", 1000))
 	if errs[0] != nil || !errors.Is(errs[1], store.ErrFull) || errs[2] != nil {
 		t.Errorf("results %v, want only the second to be ErrFull", errs)
 	}
-	if _, err := s.writer.conn.exec("PRAGMA max_page_count = 10000"); err != nil {
+	if _, err := s.rows.conn.exec("PRAGMA max_page_count = 10000"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Commit(t.Context(), note("big", 1<<20))[0]; err != nil {
@@ -121,7 +123,7 @@ func TestOpen_newerFormat(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "newer.db")
 	s := openNotes(t, path)
-	if _, err := s.writer.conn.exec(fmt.Sprintf("PRAGMA user_version = %d", format+1)); err != nil {
+	if _, err := s.rows.conn.exec(fmt.Sprintf("PRAGMA user_version = %d", format+1)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

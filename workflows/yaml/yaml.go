@@ -1,11 +1,12 @@
-package cli
+// Package yaml reads YAML documents as JSON values.
+package yaml
 
 import (
 	"errors"
 	"fmt"
 	"math"
 
-	"github.com/goccy/go-yaml"
+	goyaml "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
@@ -13,30 +14,30 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// mostYAML bounds the values of a YAML document, aliases counted as what they stand for.
-const mostYAML = 1_000_000
+// most bounds the values of a document, aliases counted as what they stand for.
+const most = 1_000_000
 
-// parseYAML reads one YAML document as JSON. Keys are taken as they are written, so that a
+// Parse reads one YAML document as JSON. Keys are taken as they are written, so that a
 // task id such as 1e1 stays text. The error is a *value.SyntaxError.
-func parseYAML(data []byte) (value.Value, error) {
+func Parse(data []byte) (value.Value, error) {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
-			return value.Absent, yamlError(syntax.Token, "%s", syntax.Message)
+		if syntax, ok := errors.AsType[*goyaml.SyntaxError](err); ok {
+			return value.Absent, problem(syntax.Token, "%s", syntax.Message)
 		}
 		return value.Absent, &value.SyntaxError{Line: 1, Column: 1, Reason: err.Error()}
 	}
 	switch {
 	case len(file.Docs) > 1:
-		return value.Absent, yamlError(file.Docs[1].GetToken(), "one document expected, another begins here")
+		return value.Absent, problem(file.Docs[1].GetToken(), "one document expected, another begins here")
 	case len(file.Docs) == 0 || file.Docs[0].Body == nil:
 		return value.Null, nil
 	}
-	r := &yamlReader{anchors: make(map[string]anchored)}
+	r := &reader{anchors: make(map[string]anchored)}
 	return r.value(file.Docs[0].Body, "", 0)
 }
 
-type yamlReader struct {
+type reader struct {
 	anchors map[string]anchored
 	size    int
 }
@@ -46,7 +47,7 @@ type anchored struct {
 	size  int
 }
 
-func yamlError(at *token.Token, format string, args ...any) error {
+func problem(at *token.Token, format string, args ...any) error {
 	e := &value.SyntaxError{Line: 1, Column: 1, Reason: fmt.Sprintf(format, args...)}
 	if at != nil && at.Position != nil {
 		e.Line, e.Column = at.Position.Line, at.Position.Column
@@ -54,14 +55,14 @@ func yamlError(at *token.Token, format string, args ...any) error {
 	return e
 }
 
-func (r *yamlReader) value(n ast.Node, at string, depth int) (value.Value, error) {
+func (r *reader) value(n ast.Node, at string, depth int) (value.Value, error) {
 	fail := func(format string, args ...any) (value.Value, error) {
-		err := yamlError(n.GetToken(), format, args...)
+		err := problem(n.GetToken(), format, args...)
 		err.(*value.SyntaxError).Pointer = at
 		return value.Absent, err
 	}
-	if r.size++; r.size > mostYAML {
-		return fail("the document has more than %d values", mostYAML)
+	if r.size++; r.size > most {
+		return fail("the document has more than %d values", most)
 	}
 	if depth > value.MaxDepth {
 		return fail("the nesting is deeper than %d levels", value.MaxDepth)
@@ -126,7 +127,7 @@ func (r *yamlReader) value(n ast.Node, at string, depth int) (value.Value, error
 }
 
 // object reads a mapping. Members that come in by a merge key give way to those written.
-func (r *yamlReader) object(pairs []*ast.MappingValueNode, at string, depth int) (value.Value, error) {
+func (r *reader) object(pairs []*ast.MappingValueNode, at string, depth int) (value.Value, error) {
 	var m value.Members
 	var merged []value.Value
 	seen := make(map[string]bool, len(pairs))
@@ -142,7 +143,7 @@ func (r *yamlReader) object(pairs []*ast.MappingValueNode, at string, depth int)
 			continue
 		}
 		if seen[key] {
-			err := yamlError(p.Key.GetToken(), "the key %q is there twice", key)
+			err := problem(p.Key.GetToken(), "the key %q is there twice", key)
 			err.(*value.SyntaxError).Pointer = at
 			return value.Absent, err
 		}

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"cmp"
+
+	"github.com/heddlehq/heddle/workflows"
+	"github.com/heddlehq/heddle/workflows/value"
+)
+
+// BlockedBy is the reason of a block that a worker gives for a guard's limit: the member
+// "blockedReason" of the error.
+const BlockedBy = "threshold"
+
+// bound tells an order what its guard is and how far it counts.
+func (m *Machine) bound(job *Job, i int, e *Effect) {
+	n, t := &m.places[i], job.Tasks[i]
+	e.Mode, e.Guard = t.Mode, n.task.Guard.Value()
+	if t.Mode != "" {
+		e.ResumeOf = IterationID(job.ID, n.task.ID, t.Iteration-1)
+	}
+	switch {
+	case t.Mode == ModeValidate:
+		e.Changes = t.Changes
+	case t.Mode != "" || !n.method.CanBlock:
+	case job.Force == 1:
+		e.Mode = ModeForce
+	case job.Force > 1:
+		e.Accept = job.Force
+	}
+}
+
+// changed keeps the change set of an outcome: all of it while a person has to judge it, and
+// what it comes to afterwards.
+func (s *stepper) changed(i int, o Outcome) {
+	t := s.edit(i)
+	t.Changes = o.Changes
+	if o.State == workflows.Blocked {
+		return
+	}
+	t.Changes = ChangeSummary(t.Changes)
+	if t.Changes.Get("forced").Truth() {
+		s.announce("guardForced")
+	}
+}
+
+// approve accepts what blocked a task; a repair also resumes the job. How the next attempt
+// goes about the guard is up to the method unless the approval says it.
+func (s *stepper) approve(i int) error {
+	t := s.job.Tasks[i]
+	if t.Status != TaskBlocked {
+		return conflict("task %q is not blocked", s.id(i))
+	}
+	if t.Approved != "" && s.ev.Type == TaskApproved {
+		return ErrStale
+	}
+	whole := t.Changes.Get("list").IsArray()
+	mode := ModeForce
+	if whole && s.m.places[i].method.Validates {
+		mode = ModeValidate
+	}
+	switch s.ev.Mode {
+	case "", ModeForce:
+	case ModeValidate:
+		if !whole {
+			return conflict("task %q was blocked without a change set that could be validated; force it instead", s.id(i))
+		}
+	default:
+		return conflict("a repair is %q or %q, not %q", ModeValidate, ModeForce, s.ev.Mode)
+	}
+	t = s.edit(i)
+	t.Approved, t.Because, t.Mode = s.who(), s.ev.Text, cmp.Or(s.ev.Mode, mode)
+	s.note(i)
+	if s.ev.Type == TaskRepaired {
+		return s.resume()
+	}
+	return nil
+}
+
+// cancelFollowers cancels what would have come after a blocked task.
+func (s *stepper) cancelFollowers() {
+	if s.job.Status != BlockedJ {
+		return
+	}
+	for i, t := range s.job.Tasks {
+		if t.Status != TaskBlocked {
+			continue
+		}
+		for _, d := range s.m.downstream(i) {
+			if f := s.job.Tasks[d]; f.Status == TaskIdle && !f.Never && s.m.places[d].kind != kindEnd {
+				s.edit(d).Status = TaskCanceled
+			}
+		}
+	}
+}
+
+// ChangeSummary is what a change set comes to, without the changes themselves.
+func ChangeSummary(changes value.Value) value.Value {
+	if !changes.IsObject() {
+		return value.Absent
+	}
+	return changes.Without("list")
+}
