@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -17,6 +18,7 @@ type Call struct {
 	Changes  value.Value // what the method changes, which [Guarded] sets
 
 	opened  *opened
+	bus     bus.Bus
 	publish func(data []byte)
 	worker  string
 

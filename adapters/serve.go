@@ -126,7 +126,7 @@ func (s *Server) call(ctx context.Context, w Worker, known *instances, o Order) 
 		}
 		return Fail(engine.ClassInput, fmt.Sprintf("%s has no method %q; it has %s", o.App, o.Method, strings.Join(names, ", ")))
 	}
-	c := &Call{Order: o, worker: w.Name}
+	c := &Call{Order: o, worker: w.Name, bus: s.Bus}
 	c.publish = func(data []byte) {
 		if err := publish(ctx, s.Bus, w.Partitions, &o, "", data); err != nil {
 			w.Log.Warn("event not sent, the work goes on", "err", err, "job", o.Job, "task", o.Task)

@@ -87,6 +87,7 @@ func routes() []route {
 		{put, "/adapters/:name/restart", "restartAdapter", auth.WriteAdapters, changeAdapter("Successfully restarted the adapter", renew)},
 		{put, "/adapters/:name/start", "startAdapter", auth.WriteAdapters, changeAdapter("Successfully started the adapter", enable(true))},
 		{put, "/adapters/:name/stop", "stopAdapter", auth.WriteAdapters, changeAdapter("Successfully stopped the adapter", enable(false))},
+		{post, "/webhooks/:name", "receiveWebhook", auth.Public, receiveWebhook},
 		{get, "/heddle/adapters/kinds", "getAdapterKinds", auth.ReadDocuments, listKinds},
 		{get, "/heddle/secrets", "getSecrets", auth.WriteAdapters, listSecrets},
 		{remove, "/heddle/secrets/:name", "deleteSecret", auth.WriteAdapters, deleteSecret},

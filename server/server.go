@@ -205,6 +205,9 @@ func (s *Server) serve(r route) echo.HandlerFunc {
 		if r.may == auth.Public {
 			limit = maxPublicBody
 		}
+		if r.name == "receiveWebhook" {
+			limit = maxWebhook // nothing is made of it before its signature was checked
+		}
 		defer bounded(c, limit, patience)()
 		k := &call{Context: c, Server: s, deed: deed{route: r}}
 		c.Response().Before(func() { s.books.enter(k) })

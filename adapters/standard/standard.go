@@ -11,6 +11,7 @@ import (
 	"github.com/heddlehq/heddle/adapters/lab"
 	"github.com/heddlehq/heddle/adapters/mail"
 	"github.com/heddlehq/heddle/adapters/netconf"
+	"github.com/heddlehq/heddle/adapters/receiver"
 )
 
 // Kinds are the kinds that ship, ordered by app. Each call makes new ones.
@@ -22,6 +23,7 @@ func Kinds() []*adapters.Kind {
 		lab.Kind(),
 		mail.Kind(),
 		netconf.Kind(),
+		receiver.Kind(),
 	}
 	slices.SortFunc(kinds, func(a, b *adapters.Kind) int { return strings.Compare(a.App, b.App) })
 	return kinds

@@ -51,6 +51,12 @@ func PlatformFeedSubject(source, topic string) string {
 	return "heddle.feed.platform." + Token(source) + "." + Token(topic)
 }
 
+// IsPlatformFeed tells whether news of that source and topic belongs on the subject. What stands
+// in a message is its writer's word; where it may write is the bus' decision.
+func IsPlatformFeed(subject, source, topic string) bool {
+	return subject == PlatformFeedSubject(source, topic)
+}
+
 // PoolLease is how long whoever takes an order from a pool may be silent.
 const PoolLease = 10 * time.Second
 
