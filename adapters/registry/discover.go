@@ -23,7 +23,7 @@ type manifest struct {
 }
 
 const (
-	discoverEvery = 10 * time.Second
+	discoverEvery = 5 * time.Second
 	// saveSeen is how often it is stored that an adapter still answers.
 	saveSeen = time.Minute
 )

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -146,4 +148,64 @@ func writeFile(t *testing.T, name, text string) {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// An adapter in another process and another language is found with what it can do, works
+// with credentials for its own orders, and may go and come back.
+func TestAdapter_otherProcess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	t.Parallel()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not installed: the worker in another language is not tried")
+	}
+	p := serveLive(t, "--bus-listen", "127.0.0.1:0")
+	address := strings.TrimSpace(p.local("adapter", "credentials", "--data-dir", filepath.Join(p.dir, "data"), "--app", "Python"))
+	if !strings.HasPrefix(address, "nats://worker.default.Python:") {
+		t.Fatalf("credentials %q", address)
+	}
+	p.importDoc(oneCall("Far", "Python", "echo", "result", value.Object("adapter_id", value.String("any"), "value", value.Int(7))))
+	start := func() string {
+		return p.post(jobs+"/start", value.Object("workflow", value.String("Far"), "options", value.Object())).Path("data", "_id").Text()
+	}
+	job := start()
+	p.until("No adapter of Python is connected", "job", "explain", job)
+	work := func() (stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		worker := exec.CommandContext(ctx, python, "../../testdata/adapters/python/worker.py", address)
+		worker.Stderr = t.Output()
+		if err := worker.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return func() { cancel(); _ = worker.Wait() } // killed is what we want
+	}
+	stop := work()
+	p.until("complete", "job", "get", job)
+	p.until("Python", "adapter", "kinds")
+	for path, want := range map[string]string{"/workflow_builder/tasks/list": `"app":"Python"`, "/automation-studio/apps/list": `"Python"`} {
+		if got := p.get(path, nil).String(); !strings.Contains(got, want) {
+			t.Errorf("%s lacks %s", path, want)
+		}
+	}
+	p.importDoc(oneCall("Wrong", "Python", "echo", "nothing", value.Object()))
+	_, err = p.api.post(t.Context(), jobs+"/start", value.Object("workflow", value.String("Wrong"), "options", value.Object()))
+	refused(t, "wrong output", err, "echo gives no output")
+	stop()
+	job = start() // it waits for the adapter to come back
+	defer work()()
+	p.until("complete", "job", "get", job)
+}
+
+// local runs a command that needs no server.
+func (p *liveServer) local(args ...string) string {
+	p.t.Helper()
+	var b strings.Builder
+	root := newRoot(&console{in: strings.NewReader(""), out: &b, err: io.Discard})
+	root.SetArgs(args)
+	if err := root.ExecuteContext(p.t.Context()); err != nil {
+		p.t.Fatalf("heddle %s: %v", strings.Join(args, " "), err)
+	}
+	return b.String()
 }
