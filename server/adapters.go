@@ -78,7 +78,11 @@ func (c *call) given() (doc value.Value, at string, err error) {
 	if !inner.IsObject() || outer.Has("config") {
 		return outer, at, nil
 	}
-	doc = value.Object("name", value.String(orText(outer.Get("name").Text(), inner.Get("id").Text())), "app", inner.Get("type"), "config", inner.Get("properties"))
+	app := inner.Get("type")
+	if model := outer.Get("model").Text(); c.Adapters.IsModel(model) {
+		app = outer.Get("model")
+	}
+	doc = value.Object("name", value.String(orText(outer.Get("name").Text(), inner.Get("id").Text())), "app", app, "config", inner.Get("properties"))
 	for _, key := range []string{"description", "enabled", "limits", "logLevel", "pool"} {
 		doc = doc.With(key, outer.Get(key))
 	}

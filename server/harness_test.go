@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heddlehq/heddle/adapters/openapi"
 	"github.com/heddlehq/heddle/adapters/registry"
 	"github.com/heddlehq/heddle/adapters/standard"
 	"github.com/heddlehq/heddle/engine/builtin"
@@ -71,7 +72,7 @@ func newAPI(t testing.TB) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := registry.New(registry.Options{Store: st, Bus: feed, Kinds: standard.Kinds(), Base: builtin.Catalog(), Secrets: vault.Get, Idle: true})
+	known, err := registry.New(registry.Options{Store: st, Bus: feed, Kinds: standard.Kinds(), Import: openapi.Import, Base: builtin.Catalog(), Secrets: vault.Get, Idle: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -255,14 +255,19 @@ func (r *Registry) write(ctx context.Context, w store.Write) error {
 	if err := r.Store.Commit(ctx, store.Batch{w})[0]; err != nil {
 		return fmt.Errorf("adapter instance %q: %w", w.ID, err)
 	}
-	r.ring()
+	r.tell(ctx)
+	return nil
+}
+
+// tell takes up what was stored, here and in the other servers.
+func (r *Registry) tell(ctx context.Context) {
 	if err := r.look(ctx); err != nil {
 		r.Log.Warn("adapters not read", "err", err)
 	}
+	r.ring()
 	if err := r.Bus.Signal(ctx, changed, nil); err != nil {
 		r.Log.Debug("news of adapters not sent", "err", err) // the others look by themselves
 	}
-	return nil
 }
 
 // ErrNotServed means that another process works for the instance.

@@ -27,6 +27,7 @@ type Options struct {
 	Base    workflows.Catalog // methods that are nobody's adapter; they go first
 	Secrets adapters.Secrets
 	Pools   []string // whose instances this process serves; nil is the default pool
+	Import  Importer // of stored descriptions of APIs; nil knows none
 	Idle    bool     // describe the kinds, but leave the work to others
 
 	Partitions int
@@ -51,7 +52,8 @@ type Registry struct {
 	serving   map[place]*serving
 	prepared  map[place]bool
 	manifests map[place]manifest
-	catalog   *catalog // nil when it has to be made anew
+	models    map[string]model // by app
+	catalog   *catalog         // nil when it has to be made anew
 }
 
 // place is where orders are taken.
@@ -135,8 +137,11 @@ func (r *Registry) ring() {
 	}
 }
 
-// look reads the stored instances.
+// look reads the stored models and instances.
 func (r *Registry) look(ctx context.Context) error {
+	if err := r.lookModels(ctx); err != nil {
+		return err
+	}
 	page, err := r.Store.Find(ctx, store.Adapters, store.Query{NoTotal: true})
 	if err != nil {
 		return err
@@ -174,7 +179,7 @@ func (r *Registry) serve(ctx context.Context, running *sync.WaitGroup) {
 		}
 	}
 	for p, s := range r.serving {
-		if _, ok := want[p]; !ok {
+		if _, ok := want[p]; !ok || s.server.Kind != r.kinds[p.app] {
 			s.stop()
 			delete(r.serving, p)
 		}

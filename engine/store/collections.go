@@ -17,6 +17,8 @@ const (
 	Jobs             = "jobs"
 	Logs             = "logs"
 	Manifests        = "manifests"
+	Models           = "models"
+	ModelTexts       = "model_texts"
 	Payloads         = "payloads"
 	Projects         = "projects"
 	Quarantine       = "quarantine"
@@ -185,6 +187,19 @@ var Collections = []Collection{
 			{Name: "pool", Type: Text},
 			{Name: "seen", Type: Time},
 		},
+	},
+	{
+		Name: Models, // descriptions of APIs that were imported, without their texts
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "version", Type: Text},
+			{Name: "description", Type: Text},
+			{Name: "created", Type: Time},
+		},
+	},
+	{
+		Name:   ModelTexts, // the texts, by their hashes
+		Fields: []Field{{Name: "model", Type: Text}},
 	},
 	{
 		Name: Payloads, // the texts of large values, by the root of the jobs that hold them; see package payload

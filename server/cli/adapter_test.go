@@ -94,7 +94,7 @@ func TestAdapter_life(t *testing.T) {
 	if out := p.must("", "adapter", "apply", file); out != "made adapter instance tickets\n" {
 		t.Errorf("apply said %q", out)
 	}
-	p.until("complete", "job", "get", job)
+	p.done(job)
 	if out := p.must("", "adapter", "check", "tickets"); out != "tickets works\n" {
 		t.Errorf("check said %q", out)
 	}
@@ -105,7 +105,7 @@ func TestAdapter_life(t *testing.T) {
 	job = p.post(jobs+"/start", value.Object("workflow", value.String("Ask"), "options", value.Object())).Path("data", "_id").Text()
 	p.until(`"tickets" is stopped`, "job", "explain", job)
 	p.must("", "adapter", "start", "tickets")
-	p.until("complete", "job", "get", job)
+	p.done(job)
 	for _, args := range [][]string{{"job", "get", job, "--json"}, {"adapter", "show", "tickets"}, {"secret", "list"}, {"job", "history", job, "--json"}, {"adapter", "list", "--json"}} {
 		if out := p.must("", args...); strings.Contains(out, canary) {
 			t.Errorf("heddle %s shows the secret:\n%s", strings.Join(args, " "), out)
@@ -130,7 +130,7 @@ func TestJob_logs(t *testing.T) {
 	p := serveLive(t)
 	p.importDoc(oneCall("Say", "Lab", "progress", "result", value.Object("adapter_id", value.String("lab"), "seconds", value.Int(0), "steps", value.Int(3))))
 	job := p.post(jobs+"/start", value.Object("workflow", value.String("Say"), "options", value.Object())).Path("data", "_id").Text()
-	p.until("complete", "job", "get", job)
+	p.done(job)
 	p.until("step 3 of 3", "job", "logs", job)
 	out := p.must("", "job", "logs", job, "a1", "--json")
 	if n := strings.Count(out, "\n"); n != 3 || !strings.Contains(out, `"text":"step 1 of 3"`) {
@@ -182,7 +182,7 @@ func TestAdapter_otherProcess(t *testing.T) {
 		return func() { cancel(); _ = worker.Wait() } // killed is what we want
 	}
 	stop := work()
-	p.until("complete", "job", "get", job)
+	p.done(job)
 	p.until("Python", "adapter", "kinds")
 	for path, want := range map[string]string{"/workflow_builder/tasks/list": `"app":"Python"`, "/automation-studio/apps/list": `"Python"`} {
 		if got := p.get(path, nil).String(); !strings.Contains(got, want) {
@@ -195,7 +195,7 @@ func TestAdapter_otherProcess(t *testing.T) {
 	stop()
 	job = start() // it waits for the adapter to come back
 	defer work()()
-	p.until("complete", "job", "get", job)
+	p.done(job)
 }
 
 // local runs a command that needs no server.
@@ -208,4 +208,73 @@ func (p *liveServer) local(args ...string) string {
 		p.t.Fatalf("heddle %s: %v", strings.Join(args, " "), err)
 	}
 	return b.String()
+}
+
+// Each operation of an imported description is a task at once, and survives a restart.
+func TestIntegrationModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	t.Parallel()
+	system := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"asked":"`+r.Method+" "+r.URL.Path+" "+r.Header.Get("X-Key")+`"}`)
+	}))
+	defer system.Close()
+	p := serveLive(t)
+	description := value.MustParse(`{"openapi":"3.0.3","info":{"title":"Pets","version":"1.2"},"servers":[{"url":"` + system.URL + `"}],
+	 "components":{"securitySchemes":{"key":{"type":"apiKey","in":"header","name":"X-Key"}}},"security":[{"key":[]}],
+	 "paths":{"/pets/{id}":{"get":{"operationId":"getPet","parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}],
+	  "responses":{"200":{"description":"ok","content":{"application/json":{"schema":{"type":"object"}}}}}}}}}`)
+	p.post("/integration-models/validation", value.Object("model", description))
+	p.post("/integration-models", value.Object("model", description))
+	_, err := p.api.post(t.Context(), "/integration-models", value.Object("model", description))
+	refused(t, "a second one", err, "Pets:1.2")
+	_, err = p.api.post(t.Context(), "/integration-models", value.Object("model", value.Object("openapi", value.String("3.0.3"))))
+	refused(t, "no title", err, "info")
+	p.must("spot", "secret", "set", "pets")
+	p.post("/integrations", value.MustParse(`{"properties":{"name":"zoo","model":"Pets:1.2","type":"Adapter","virtual":true,"properties":{"id":"zoo","type":"Adapter",
+	 "properties":{"allow":["127.0.0.0/8"],"security":{"key":{"key":"$secret.pets"}}}}}}`))
+	if list := p.get("/integrations", nil); list.Get("total").String() != "1" || list.Get("results").At(0).Path("data", "model").Text() != "Pets:1.2" {
+		t.Errorf("integrations %s", list)
+	}
+	p.importDoc(oneCall("Pet", "Pets:1.2", "getPet", "response", value.Object("adapter_id", value.String("zoo"), "id", value.String("7"))))
+	run := func() {
+		t.Helper()
+		job := p.post(jobs+"/start", value.Object("workflow", value.String("Pet"), "options", value.Object())).Path("data", "_id").Text()
+		p.done(job)
+		got := p.get("/workflow_engine/job/"+job+"/output", nil)
+		if text := got.Path("answer", "body", "asked").Text(); text != "GET /pets/7 ***" && text != "GET /pets/7 spot" {
+			t.Errorf("answered %s", got)
+		}
+	}
+	run()
+	p.kill()
+	p.start()
+	run()
+	if doc := p.get("/integration-models/Pets:1.2/export", nil); !value.Equal(doc, description) {
+		t.Errorf("export %s", doc)
+	}
+	if _, err := p.raw("DELETE", "/integration-models/Pets:1.2", ""); err != nil {
+		t.Error(err)
+	}
+	if got := p.get("/automation-studio/apps/list", nil).String(); strings.Contains(got, "Pets") {
+		t.Errorf("the palette still has %s", got)
+	}
+}
+
+// done waits until a job is complete.
+func (p *liveServer) done(job string) {
+	p.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		j := p.get(jobs+"/"+job, nil).Get("data")
+		if j.Get("status").Text() == "complete" {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("job is %s: %s", j.Get("status"), j.Get("error"))
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }

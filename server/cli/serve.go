@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/openapi"
 	"github.com/heddlehq/heddle/adapters/standard"
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/simulation"
@@ -139,7 +140,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	name := serverName()
 	s, err := system.Open(ctx, system.Config{
 		Data: f.data, Store: f.store, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
-		Kinds: standard.Kinds(), Pools: f.pools, Mocked: f.mock != "", SecretKey: f.secretKey,
+		Kinds: standard.Kinds(), Import: openapi.Import, Pools: f.pools, Mocked: f.mock != "", SecretKey: f.secretKey,
 	})
 	if err != nil {
 		return err

@@ -39,15 +39,16 @@ type Config struct {
 	Data       string // folder of the embedded store and bus; "" keeps everything in memory
 	Store      string // mongodb:// address of a store that servers share; "" is the embedded one
 	NATS       []string
-	Name       string           // of this server, shown to people
-	BusListen  string           // address other processes reach the embedded bus at; "off" for none
-	Partitions int              // of the event subjects; 32 unless set
-	Allow      []netip.Prefix   // addresses that are not public but tasks may call all the same
-	Payloads   payload.Options  // limits of large values
-	Kinds      []*adapters.Kind // of adapters, whose stored instances are served
-	Pools      []string         // whose instances are served; the default pool unless set
-	Mocked     bool             // kinds are described, but somebody else does their work
-	SecretKey  string           // file with the key that secrets are sealed with; in the data folder unless set
+	Name       string            // of this server, shown to people
+	BusListen  string            // address other processes reach the embedded bus at; "off" for none
+	Partitions int               // of the event subjects; 32 unless set
+	Allow      []netip.Prefix    // addresses that are not public but tasks may call all the same
+	Payloads   payload.Options   // limits of large values
+	Kinds      []*adapters.Kind  // of adapters, whose stored instances are served
+	Import     registry.Importer // of stored descriptions of APIs
+	Pools      []string          // whose instances are served; the default pool unless set
+	Mocked     bool              // kinds are described, but somebody else does their work
+	SecretKey  string            // file with the key that secrets are sealed with; in the data folder unless set
 	Log        *slog.Logger
 	Now        func() time.Time
 }
@@ -91,7 +92,7 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 		return nil, err
 	}
 	if s.Adapters, err = registry.New(registry.Options{
-		Store: s.Store, Bus: s.Bus, Kinds: c.Kinds, Base: builtin.Catalog(), Secrets: s.Secrets.Get, Pools: c.Pools, Idle: c.Mocked,
+		Store: s.Store, Bus: s.Bus, Kinds: c.Kinds, Base: builtin.Catalog(), Secrets: s.Secrets.Get, Pools: c.Pools, Import: c.Import, Idle: c.Mocked,
 		Partitions: c.Partitions, Payloads: s.Payloads, Name: c.Name, Log: c.Log, Now: c.Now,
 	}); err != nil {
 		return nil, err
