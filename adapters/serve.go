@@ -28,6 +28,7 @@ type Server struct {
 	Parallel   int               // calls at once; 0 means 16
 	Lease      time.Duration     // see Worker
 	Grace      time.Duration     // how long calls may go on once ctx ended; 0 means 10 s
+	Own        bool              // see Worker
 	Payloads   *payload.Payloads // see Worker
 	Log        *slog.Logger      // nil discards
 
@@ -105,7 +106,7 @@ func (s *Server) worker() Worker {
 		Consumer:   ConsumerName(pool, s.Kind.App),
 		Filter:     []string{bus.TaskFilter(pool, s.Kind.App)},
 		Partitions: s.Partitions, Parallel: s.Parallel, Lease: s.Lease, Grace: cmp.Or(s.Grace, 10*time.Second),
-		Announce: true, Payloads: s.Payloads, Log: s.Log,
+		Announce: true, Own: s.Own, Payloads: s.Payloads, Log: s.Log,
 	}.withDefaults()
 }
 

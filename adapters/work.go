@@ -37,6 +37,7 @@ type Worker struct {
 	Parallel   int               // orders at once; 0 means 16
 	Lease      time.Duration     // how long after its death others wait for its orders; 0 means DefaultLease
 	Grace      time.Duration     // how long orders under way may go on once it is told to stop; 0 cancels them at once
+	Own        bool              // it runs in the process of the broker, see bus.Consumer
 	Announce   bool              // send TaskStarted as well; worth its cost for slow work
 	Payloads   *payload.Payloads // where large values are; nil asks the servers for them over the bus
 	Log        *slog.Logger      // nil discards
@@ -78,7 +79,7 @@ func Work(ctx context.Context, b bus.Bus, w Worker, handle Handler) error {
 		}
 	})
 	err := b.Consume(ctx, bus.Consumer{
-		Stream: bus.Tasks, Name: w.Consumer, Filter: w.Filter, AckWait: w.Lease,
+		Stream: bus.Tasks, Name: w.Consumer, Filter: w.Filter, AckWait: w.Lease, Own: w.Own,
 		// One order waits for each that is worked on. The rest is for other processes, and for whoever
 		// comes after one that died: what that held must not use up all there is.
 		Prefetch: 2 * w.Parallel, MaxPending: max(4096, 16*w.Parallel),

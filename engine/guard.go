@@ -15,12 +15,11 @@ const BlockedBy = "threshold"
 func (m *Machine) bound(job *Job, i int, e *Effect) {
 	n, t := &m.places[i], job.Tasks[i]
 	e.Mode, e.Guard = t.Mode, n.task.Guard.Value()
-	if t.Mode != "" {
-		e.ResumeOf = IterationID(job.ID, n.task.ID, t.Iteration-1)
+	if r := job.Repair; r != nil {
+		e.Mode, e.ResumeOf, e.Changes = r.Mode, r.Of, r.Changes
+		return
 	}
 	switch {
-	case t.Mode == ModeValidate:
-		e.Changes = t.Changes
 	case t.Mode != "" || !n.method.CanBlock:
 	case job.Force == 1:
 		e.Mode = ModeForce

@@ -27,8 +27,10 @@ const ReasonHeader = "X-Audit-Reason"
 // readingPosts are the operations that change nothing although they are not a GET. Whatever
 // is not named here leaves an audit entry.
 var readingPosts = map[string]bool{
-	"getTaskTypes": true, "runEvaluationGroup": true, "runEvaluationGroups": true, "runQuery": true,
-	"searchJobs": true, "searchWorkflows": true, "validateAsset": true, "validateWorkflow": true,
+	"findForwardPaths": true, "findJobs": true, "findTask": true, "getAssociatedJobs": true, "getJobList": true, "getJobsOfTasks": true, "getTag": true,
+	"getTagsOfDocument": true, "getTaskTypes": true, "getWorkflowSchemas": true, "queryJobs": true, "queryTasksBrief": true, "runEvaluationGroup": true,
+	"runEvaluationGroups": true, "runQuery": true, "searchJobs": true, "searchTasks": true, "searchWorkflows": true, "validateAsset": true,
+	"validateLoops": true, "validateWorkflow": true,
 }
 
 // acts tells whether each call of a route leaves an audit entry: it changes something, or
@@ -75,7 +77,7 @@ type books struct {
 	now     func() time.Time
 	trouble *slog.Logger
 
-	retry   sync.Mutex // held by whoever stores what is kept
+	retry   chan struct{} // held by whoever stores what is kept
 	mu      sync.Mutex
 	kept    []audit.Entry // that the store did not take
 	knocks  map[string]*knock
@@ -100,7 +102,7 @@ const (
 func newBooks(s store.Store, now func() time.Time, trouble *slog.Logger) *books {
 	return &books{
 		log: audit.New(audit.Options{Store: s, Now: now, Log: trouble}), now: now, trouble: trouble,
-		knocks: map[string]*knock{}, counted: now(),
+		knocks: map[string]*knock{}, counted: now(), retry: make(chan struct{}, 1),
 	}
 }
 
@@ -109,8 +111,12 @@ func (b *books) open(ctx context.Context) error {
 	if len(b.missing()) == 0 {
 		return nil
 	}
-	b.retry.Lock()
-	defer b.retry.Unlock()
+	select {
+	case b.retry <- struct{}{}:
+		defer func() { <-b.retry }()
+	case <-ctx.Done():
+		return errBooksClosed
+	}
 	kept := b.missing() // another caller may have been first
 	if err := b.log.Record(ctx, kept...); err != nil {
 		b.trouble.Error("audit entries still not stored", "entries", len(kept), "err", err)

@@ -23,6 +23,7 @@ import (
 	"github.com/heddlehq/heddle/engine/store/memstore"
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -59,10 +60,17 @@ func (b *syncBuffer) String() string {
 
 func newAPI(t testing.TB) *api {
 	t.Helper()
-	st, err := memstore.New(memstore.Options{})
+	return newAPIOn(t, func(s store.Store) store.Store { return s })
+}
+
+// newAPIOn is newAPI with something between the server and its store.
+func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
+	t.Helper()
+	memory, err := memstore.New(memstore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	st := between(memory)
 	feed := membus.New(membus.Options{})
 	box, err := secrets.WithKey(make([]byte, 32))
 	if err != nil {
@@ -95,13 +103,29 @@ func newAPI(t testing.TB) *api {
 		t.Fatal(err)
 	}
 	log := &syncBuffer{}
-	s, err := server.New(server.Options{Runner: run, Library: lib, Store: st, Auth: who, Adapters: known, Secrets: vault, Log: slog.New(slog.NewTextHandler(log, nil))})
+	life, err := lifecycle.New(lifecycle.Options{Store: st, Engine: run, Export: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &api{Server: s, auth: who, store: st, runner: run, bus: feed, log: log}
+	t.Cleanup(running(life.Run))
+	s, err := server.New(server.Options{Runner: run, Library: lib, Store: st, Auth: who, Adapters: known, Secrets: vault, Lifecycle: life, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &api{Server: s, auth: who, store: memory, runner: run, bus: feed, log: log}
 	a.token = a.login(t, auth.Admin, adminPassword)
 	return a
+}
+
+// running runs something until what it returns is called.
+func running(run func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 // withStore is another server over another store, with the same accounts.

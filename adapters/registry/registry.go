@@ -236,7 +236,7 @@ func (r *Registry) start(ctx context.Context, running *sync.WaitGroup, p place, 
 	kind := r.kinds[p.app]
 	s := &serving{stop: stop, server: &adapters.Server{
 		Bus: r.Bus, Kind: kind, Instances: instances, Secrets: r.Secrets, Pool: p.pool, Partitions: r.Partitions, Payloads: r.Payloads,
-		Parallel: parallel, Log: r.Log,
+		Parallel: parallel, Own: true, Log: r.Log,
 	}}
 	if r.Name != "" {
 		s.server.Name = strings.ToLower(p.app) + "@" + r.Name

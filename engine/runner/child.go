@@ -38,6 +38,10 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 		refuse(engine.ClassChild, fmt.Errorf("job %s, to whose family the child would belong, has ended", parent.Ancestors[0]))
 		return
 	}
+	if e.Repair != nil {
+		r.startRepair(ctx, t, e, again, refuse)
+		return
+	}
 	variables, err := r.childVariables(ctx, e)
 	if err != nil {
 		refuse(engine.ClassData, err)
@@ -57,6 +61,26 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 		return
 	}
 	again.machine, again.event.Start = m, start
+	r.shard(e.Child).own.push(again)
+}
+
+// startRepair starts the virtual job that repairs a blocked task. It runs as whoever the task runs as.
+func (r *Runner) startRepair(ctx context.Context, t *turn, e *engine.Effect, again *item, refuse func(string, error)) {
+	parent := t.told
+	m, err := r.Library.Unstored(ctx, t.entry.machine.Virtual(e))
+	if err != nil {
+		r.unavailable(t, err, func() { refuse(engine.ClassDocument, err) })
+		return
+	}
+	initiator := parent.Initiator
+	if e.Actor != engine.System {
+		initiator = e.Actor
+	}
+	again.machine, again.event.Start = m, &engine.Start{
+		ID: e.Child, Type: e.Repair.Type(), Variables: e.Variables, Groups: parent.Groups, Initiator: initiator, User: parent.User,
+		Ancestors: parent.Ancestors, Triggers: parent.Triggers, Repair: e.Repair,
+		Parent: &engine.Parent{Job: t.id, Task: e.Task, Iteration: e.Iteration, Element: e.Element},
+	}
 	r.shard(e.Child).own.push(again)
 }
 
@@ -125,7 +149,7 @@ func (t *turn) exists(it *item) {
 	}
 	ev := engine.Event{Type: engine.ChildStarted, Task: p.Task, Iteration: p.Iteration, Element: p.Element, Child: job.ID}
 	if job.Status.Final() || job.Status == engine.Errored {
-		ev.Type, ev.Status, ev.Variables = engine.ChildFinished, job.Status, job.Variables
+		ev.Type, ev.Status, ev.Variables = engine.ChildFinished, job.Status, t.entry.machine.Result(job)
 	}
 	t.shard.r.shard(p.Job).own.push(&item{job: p.Job, event: ev})
 }

@@ -147,6 +147,21 @@ func (s *shard) run(ctx context.Context) error {
 	}
 }
 
+// handBack returns to the bus what was taken in and not begun, after run has ended.
+func (s *shard) handBack() {
+	for {
+		s.fill()
+		if s.intake.n == 0 {
+			return
+		}
+		for _, it := range s.intake.pick(s.r.Batch) {
+			if it.delivery != nil {
+				it.delivery.Nak(0)
+			}
+		}
+	}
+}
+
 // fill takes in what waits, within bounds.
 func (s *shard) fill() {
 	room := 4*s.r.Batch - s.intake.n

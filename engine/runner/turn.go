@@ -205,12 +205,12 @@ func (t *turn) step(ctx context.Context, ev engine.Event) error {
 	if ev.At == 0 {
 		ev.At = t.shard.r.Now().UnixMilli()
 	}
-	if ev.Type == engine.ChildFinished && ev.Status.Final() && ev.Variables.IsAbsent() {
+	if ev.Type == engine.ChildFinished && (ev.Status.Final() || ev.Status == engine.Errored) && ev.Variables.IsAbsent() {
 		child, err := t.shard.r.Job(ctx, ev.Child)
 		if err != nil {
 			return err
 		}
-		ev.Variables = child.Job.Variables
+		ev.Variables = child.Machine.Result(child.Job)
 	}
 	effects, err := t.apply(t.fitting(ev))
 	if err != nil {
@@ -241,6 +241,9 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 			t.picture(e.Run)
 			continue
 		case engine.RunTask:
+			if t.shard.r.activity.noTasks.Load() {
+				continue // outstanding: a sweep orders it again
+			}
 			task, ok := builtin.Lookup(e.App, e.Method)
 			if !ok || task.Run == nil || task.Outside {
 				break

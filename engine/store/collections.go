@@ -9,6 +9,7 @@ const (
 	Answers          = "answers"
 	Audit            = "audit"
 	Automations      = "automations"
+	Batches          = "batches"
 	CommandTemplates = "command_templates"
 	Fires            = "fires"
 	Forms            = "forms"
@@ -20,6 +21,8 @@ const (
 	Models           = "models"
 	ModelTexts       = "model_texts"
 	Payloads         = "payloads"
+	Prebuilts        = "prebuilts"
+	Profiles         = "profiles"
 	Projects         = "projects"
 	Quarantine       = "quarantine"
 	Revisions        = "revisions"
@@ -28,6 +31,7 @@ const (
 	Servers          = "servers"
 	Sessions         = "sessions"
 	Settings         = "settings"
+	Tags             = "tags"
 	Tasks            = "tasks"
 	Templates        = "templates"
 	Tokens           = "tokens"
@@ -96,10 +100,22 @@ var Collections = []Collection{
 		},
 	},
 	{
+		Name: Batches, // work on many jobs that goes on in the background
+		Fields: []Field{
+			{Name: "kind", Type: Text},
+			{Name: "status", Type: Text},
+			{Name: "by", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "live", Type: Bool}, // true until it has ended, then missing
+		},
+		Indexes: []Index{By("created"), Sparsely("live")},
+	},
+	{
 		Name: CommandTemplates,
 		Fields: []Field{
 			{Name: "name", Type: Text},
 			{Name: "project", Type: Text},
+			{Name: "analytic", Type: Bool, From: isAnalytic},
 		},
 	},
 	{
@@ -144,7 +160,7 @@ var Collections = []Collection{
 			{Name: "type", Type: Text},
 			{Name: "description", Type: Text},
 			{Name: "workflow", Type: Text},
-			{Name: "archived", Type: Bool},
+			{Name: "archived", Type: Bool}, // true or missing
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
 			{Name: "metrics.user", Type: Text},
@@ -164,6 +180,8 @@ var Collections = []Collection{
 			{Name: "due", Type: Time}, // of the next timer; missing when there is none
 			{Name: "live", Type: Bool, From: jobIsLive},
 			{Name: "error", Type: Bool, From: jobHasError},
+			{Name: "metrics.run_time", Type: Number, From: jobRunTime}, // of complete jobs
+			{Name: "metrics.sla_missed", Type: Bool, From: jobMissedSLA},
 		},
 		Indexes: []Index{
 			By("status", "metrics.start_time"),
@@ -174,6 +192,7 @@ var Collections = []Collection{
 			Sparsely("parent.job"),
 			Sparsely("due"),
 			Sparsely("live"),
+			Sparsely("archived"),
 		},
 	},
 	{
@@ -206,6 +225,20 @@ var Collections = []Collection{
 		Fields: []Field{
 			{Name: "job", Type: Text, Prefix: true},
 			{Name: "bytes", Type: Number},
+		},
+	},
+	{
+		Name: Prebuilts,
+		Fields: []Field{
+			{Name: "name", Type: Text, Unique: true},
+			{Name: "version", Type: Text},
+		},
+	},
+	{
+		Name: Profiles, // of Itential Platform, kept for those who carry them along
+		Fields: []Field{
+			{Name: "id", Type: Text, Unique: true},
+			{Name: "active", Type: Bool},
 		},
 	},
 	{
@@ -272,6 +305,10 @@ var Collections = []Collection{
 		Fields: []Field{{Name: "name", Type: Text}},
 	},
 	{
+		Name:   Tags,
+		Fields: []Field{{Name: "name", Type: Text, Unique: true}},
+	},
+	{
 		Name: Tasks, // task runs, one document an iteration
 		Fields: []Field{
 			{Name: "name", Type: Text},
@@ -287,6 +324,7 @@ var Collections = []Collection{
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
 			{Name: "metrics.finish_state", Type: Text},
+			{Name: "metrics.run_time", Type: Number},
 			{Name: "metrics.user", Type: Text},
 			{Name: "metrics.owner", Type: Text},
 			{Name: "groups", Type: Texts},
@@ -388,3 +426,23 @@ func jobIsLive(doc value.Value) any {
 }
 
 func jobHasError(doc value.Value) any { return doc.Get("error").Len() > 0 }
+
+// jobRunTime returns how long a complete job ran, in milliseconds.
+func jobRunTime(doc value.Value) any {
+	began, ok := doc.Get("startedAt").Int()
+	ended, over := doc.Get("endedAt").Int()
+	if !ok || !over || doc.Get("status").Text() != "complete" {
+		return nil
+	}
+	return ended - began
+}
+
+func jobMissedSLA(doc value.Value) any {
+	if doc.Get("breached").Truth() {
+		return true
+	}
+	return nil
+}
+
+// isAnalytic tells templates that compare two runs of commands from those of one.
+func isAnalytic(doc value.Value) any { return doc.Has("prepostCommands") }

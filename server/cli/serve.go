@@ -10,7 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -25,6 +25,7 @@ import (
 	"github.com/heddlehq/heddle/engine/simulation"
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/server/system"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/server/ui"
@@ -163,7 +164,11 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Adapters: s.Adapters, Secrets: s.Secrets, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
+	life, err := lifecycle.New(lifecycle.Options{Store: s.Store, Engine: s.Runner, Log: log, Export: filepath.Join(f.data, "exports")})
+	if err != nil {
+		return err
+	}
+	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Adapters: s.Adapters, Secrets: s.Secrets, Lifecycle: life, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
 	if err != nil {
 		return err
 	}
@@ -180,6 +185,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Run(ctx) })
 	g.Go(func() error { return fires.Run(ctx) })
+	g.Go(func() error { return life.Run(ctx) })
 	g.Go(func() error { return api.Serve(ctx, l) })
 	scheme := "http"
 	if f.cert != "" {
@@ -216,14 +222,6 @@ func maxConnections() int {
 		return 1024
 	}
 	return int(min(max(files.Cur/2, 16), 100_000))
-}
-
-// tuneMemory lets garbage grow to twice the live heap, which saves a tenth of the processor
-// time; GOGC in the environment wins.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
-	}
 }
 
 // serverName tells servers on one store apart.

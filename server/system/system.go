@@ -188,7 +188,7 @@ func (c *Config) openSecrets(st store.Store) (*secrets.Secrets, error) {
 
 // Work adds a worker that runs while the system runs.
 func (s *System) Work(w adapters.Worker, handle adapters.Handler) {
-	w.Partitions, w.Payloads = s.Partitions, s.Payloads
+	w.Partitions, w.Payloads, w.Own = s.Partitions, s.Payloads, true
 	if w.Log == nil {
 		w.Log = s.Log
 	}
@@ -206,7 +206,7 @@ func (s *System) Own(app, method string, handle adapters.Handler) {
 
 // Adapt serves a kind of adapter with the given instances while the system runs.
 func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
-	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Log: s.Log}
+	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Own: true, Log: s.Log}
 	s.workers = append(s.workers, server.Run)
 }
 

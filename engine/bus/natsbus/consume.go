@@ -31,6 +31,10 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		return err
 	}
 	config := consumerConfig(c)
+	own := c.Own && b.server != nil
+	if own {
+		config.Metadata = map[string]string{ownMark: "true"}
+	}
 	opts := pullOptions(min(c.MaxPending, maxBatch))
 	var last *lastAck
 	if keepsLast(stream, c) {
@@ -45,6 +49,11 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		defer cancel()
 		if b.user != "" {
 			return b.js.Consumer(ctx, c.Stream, c.Name)
+		}
+		if own {
+			if err := b.renew(ctx, c); err != nil {
+				return nil, err
+			}
 		}
 		return b.js.CreateOrUpdateConsumer(ctx, c.Stream, config)
 	}
