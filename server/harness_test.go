@@ -164,6 +164,11 @@ func (a *api) send(t *testing.T, r *http.Request) reply {
 func (a *api) call(t *testing.T, method, path, body string) reply {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if strings.HasSuffix(path, "/stream") { // which would go on for ever
+		ctx, cancel := context.WithTimeout(r.Context(), 20*time.Millisecond)
+		defer cancel()
+		r = r.WithContext(ctx)
+	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}

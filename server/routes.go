@@ -242,6 +242,10 @@ var operationsRoutes = []route{
 	{get, "/batches/:id", "getBatch", auth.ReadJobs, getBatch},
 	{post, "/batches/:id/cancel", "cancelBatch", auth.OperateJobs, cancelBatch},
 
+	// what happens
+	{get, "/events", "getEvents", auth.ReadAutomations, listEvents},
+	{get, "/events/stream", "streamJobs", auth.ReadJobs, streamJobs},
+
 	// jobs
 	{get, "/jobs", "getJobs", auth.ReadJobs, listJobs},
 	{post, "/jobs/archive", "archiveJobs", auth.OperateJobs, batch(lifecycle.Archive, "archived")},
@@ -254,6 +258,7 @@ var operationsRoutes = []route{
 	{remove, "/jobs/:id", "deleteJob", auth.RepairJobs, deleteJob},
 	{get, "/jobs/:id", "getJob", auth.ReadJobs, getJob},
 	{post, "/jobs/:id/continue", "continueJob", auth.OperateJobs, continueJob},
+	{get, "/jobs/:id/events/stream", "streamJob", auth.ReadJobs, streamJob},
 	{get, "/jobs/:id/explain", "explainJob", auth.ReadJobs, explainJob},
 	{remove, "/jobs/:id/groups", "removeJobGroups", auth.OperateJobs, changeGroups(removeGroups)},
 	{post, "/jobs/:id/groups", "addJobGroup", auth.OperateJobs, changeGroups(addGroups)},

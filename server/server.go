@@ -74,6 +74,7 @@ type Server struct {
 	started time.Time
 	books   *books
 	limiter *limiter
+	streams *readers
 
 	forgetting forgetting
 }
@@ -117,6 +118,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
 	s.limiter = newLimiter(o.Limits, o.Now)
+	s.streams = newReaders()
 	s.books = newBooks(o.Store, o.Now, o.Log)
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail
@@ -145,6 +147,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 5 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
+	h.RegisterOnShutdown(s.streams.close)
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(l) }()
 	select {
@@ -198,7 +201,9 @@ func (s *Server) serve(r route) echo.HandlerFunc {
 		if r.may == auth.Public {
 			limit = maxPublicBody
 		}
-		defer bounded(c, limit, patience)()
+		if !r.streams() {
+			defer bounded(c, limit, patience)()
+		}
 		k := &call{Context: c, Server: s, deed: deed{route: r}}
 		c.Response().Before(func() { s.books.enter(k) })
 		v, err := k.run()

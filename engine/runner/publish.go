@@ -106,6 +106,23 @@ func (s *shard) send(ctx context.Context, turns []*turn) []*turn {
 	return again
 }
 
+// changed signals whoever follows jobs that one took events in. A signal that is lost costs
+// them a moment: the history tells all.
+func (r *Runner) changed(ctx context.Context, job *engine.Job) {
+	w := value.Writer{Buf: make([]byte, 0, 160)}
+	w.Open("", '{')
+	w.Text("_id", job.ID)
+	w.Text("name", job.Name)
+	w.Text("status", string(job.Status.Shown()))
+	w.Int("seq", job.Seq)
+	w.Text("root", family(job))
+	w.Texts("groups", job.Groups)
+	w.Close('}')
+	if err := r.Bus.Signal(ctx, bus.ChangedSubject(job.ID), w.Buf); err != nil {
+		r.Log.Debug("change not signaled", "job", job.ID, "err", err)
+	}
+}
+
 func isTooLarge(err error) bool {
 	var large *bus.ErrTooLarge
 	return errors.As(err, &large)
@@ -157,6 +174,9 @@ func (s *shard) later(it *item) {
 // sent, the outbox emptied, events acknowledged.
 func (t *turn) settled(ctx context.Context) {
 	r := t.shard.r
+	if t.next != nil && len(t.events) > 0 {
+		r.changed(ctx, t.next)
+	}
 	var sent []string
 	for i := range t.effects {
 		e := &t.effects[i]
