@@ -20,6 +20,7 @@ import (
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/lifecycle"
+	"github.com/heddlehq/heddle/server/metrics"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -62,7 +63,9 @@ func newAPI(t testing.TB) *api {
 	}
 	lib := library.New(library.Options{Store: st, Catalog: labCatalog{builtin.Catalog()}})
 	feed := membus.New(membus.Options{})
-	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib})
+	counts := metrics.New()
+	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib, Observer: counts})
+	counts.Watch(st, run)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
@@ -85,7 +88,7 @@ func newAPI(t testing.TB) *api {
 		t.Fatal(err)
 	}
 	t.Cleanup(running(life.Run))
-	s, err := server.New(server.Options{Runner: run, Library: lib, Store: st, Auth: who, Lifecycle: life, Log: slog.New(slog.NewTextHandler(log, nil))})
+	s, err := server.New(server.Options{Runner: run, Library: lib, Store: st, Auth: who, Lifecycle: life, Metrics: counts, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,6 +75,7 @@ func routes() []route {
 		{post, "/heddle/tokens", "createToken", auth.Known, createToken},
 		{remove, "/heddle/tokens/:id", "revokeToken", auth.Known, revokeToken},
 		{get, "/help/openapi", "getOpenAPI", auth.Known, openAPI},
+		{get, "/prometheus_metrics", scrape, auth.ReadHealth, getMetrics},
 		{get, "/version", "getVersion", auth.Public, version},
 
 		// workflows

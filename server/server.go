@@ -23,6 +23,7 @@ import (
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/lifecycle"
+	"github.com/heddlehq/heddle/server/metrics"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -40,8 +41,10 @@ type Options struct {
 	Auth    *auth.Auth
 	// Lifecycle works on batches of jobs; whoever made it runs it.
 	Lifecycle *lifecycle.Lifecycle
-	Log       *slog.Logger
-	Now       func() time.Time // the wall clock unless a test gives another
+	// Metrics are answered at /prometheus_metrics; nil answers none.
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
+	Now     func() time.Time // the wall clock unless a test gives another
 
 	UI      http.Handler // the web interface, at / and below /ui/; nil serves none
 	Release string       // reported by /health/server and /version; DefaultRelease unless set

@@ -126,7 +126,7 @@ func (s *stream) flush() error {
 // beat shows the reader that the stream lives, and ends it for one who may not read any more.
 func (s *stream) beat() error {
 	token, _ := tokenOf(s.c.Request())
-	who, err := s.c.Auth.Identify(s.c.Request().Context(), token)
+	who, err := s.c.identify(s.c.Request(), token)
 	if err != nil {
 		return err
 	}

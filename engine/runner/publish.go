@@ -250,7 +250,11 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 			Incoming: large.incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode,
 			ResumeOf: e.ResumeOf, Guard: e.Guard, Accept: e.Accept, Changes: large.changes,
 		}
-		return bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}, true
+		m := bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}
+		if r.Trace {
+			m.Header = map[string]string{"traceparent": traceParent(job, e.Task, e.Iteration)}
+		}
+		return m, true
 	case engine.ControlChild:
 		ev := engine.Event{Type: engine.JobCanceled, By: engine.System, Text: "ordered by parent job " + t.id}
 		switch e.Act {

@@ -38,6 +38,8 @@ type Options struct {
 	Sweep      time.Duration     // how often the store is searched for what is due; 1 s unless set
 	Payloads   *payload.Payloads // of the store; made with the usual limits unless set
 	Name       string            // shown to people as the server that does something
+	Observer   Observer          // told what the runner does; nil for none
+	Trace      bool              // orders to workers carry a W3C trace context
 	// Shared says that other processes may work on the same store. They share the partitions,
 	// and one that falls silent is replaced by the others.
 	Shared bool

@@ -44,6 +44,8 @@ type Config struct {
 	Payloads   payload.Options // limits of large values
 	Log        *slog.Logger
 	Now        func() time.Time
+	Observer   runner.Observer // told what the runner does; nil for none
+	Trace      bool            // orders to workers carry a W3C trace context
 }
 
 // System is one process' parts. Close releases them after Run has returned.
@@ -82,7 +84,7 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 	s.Payloads = payload.InStore(s.Store, c.Payloads)
 	s.Runner = runner.New(runner.Options{
 		Payloads: s.Payloads, Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
-		Name: c.Name, Shared: c.Store != "",
+		Name: c.Name, Shared: c.Store != "", Observer: c.Observer, Trace: c.Trace,
 	})
 	s.Work(adapters.Worker{
 		Name: "engine", Consumer: "pool-" + adapters.EnginePool, Filter: []string{bus.TaskFilter(adapters.EnginePool, "")}, Parallel: 64,
