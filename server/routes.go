@@ -289,6 +289,8 @@ var operationsRoutes = []route{
 	{post, "/tasks/:id/claim", "claimTask", auth.WorkTasks, own(engine.TaskClaimed, "Successfully claimed task")},
 	{post, "/tasks/:id/release", "releaseTask", auth.WorkTasks, own(engine.TaskReleased, "Successfully released task")},
 
+	{get, "/worklist", "getWorklist", auth.WorkTasks, listWork},
+
 	// automations and their triggers
 	{get, "/automations", "getAutomations", auth.ReadAutomations, listAutomations},
 	{post, "/automations", "createAutomation", auth.WriteAutomations, createAutomation},

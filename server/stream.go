@@ -383,6 +383,7 @@ var engineEvents = []struct{ topic, description string }{
 	{"jobBlocked", "A guard blocked a job"}, {"jobCancel", "A job was canceled"}, {"jobComplete", "A job completed"}, {"jobError", "A job failed"},
 	{"jobFix", "A failed job was put back to work"}, {"jobPause", "A job was paused"}, {"jobResume", "A job was resumed"},
 	{"jobSlaBreach", "A job missed its target time"}, {"jobStart", "A job started"},
+	{"taskEscalated", "A manual task waited too long and is for more people now"}, {"taskReminder", "A manual task still waits for a person"},
 }
 
 // listEvents lists the definitions of the platform's events.

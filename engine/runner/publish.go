@@ -283,6 +283,9 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 	case engine.Announce:
 		about := value.Object("_id", value.String(t.id), "name", value.String(job.Name), "status", value.String(string(job.Status.Shown())),
 			"description", value.String(strings.ToValidUTF8(job.Description[:min(len(job.Description), maxDescription)], "")), "groups", value.Strings(job.Groups...))
+		if e.Task != "" {
+			about = about.With("task", value.String(e.Task)).With("iteration", value.String(engine.IterationID(t.id, e.Task, e.Iteration)))
+		}
 		if len(job.Triggers) > 0 {
 			about = about.With("triggers", value.Strings(job.Triggers...))
 		}
