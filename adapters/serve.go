@@ -12,6 +12,7 @@ import (
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/payload"
+	"github.com/heddlehq/heddle/engine/sealed"
 )
 
 // Server runs the calls of one kind of adapter.
@@ -26,7 +27,9 @@ type Server struct {
 	Parallel   int               // calls at once; 0 means 16
 	Lease      time.Duration     // see Worker
 	Grace      time.Duration     // how long calls may go on once ctx ended; 0 means 10 s
+	Own        bool              // see Worker
 	Payloads   *payload.Payloads // see Worker
+	Seal       sealed.Box        // see Worker
 	Log        *slog.Logger      // nil discards
 }
 
@@ -60,7 +63,7 @@ func (s *Server) worker() (Worker, Handler, error) {
 		Consumer:   ConsumerName(pool, s.Kind.App),
 		Filter:     []string{bus.TaskFilter(pool, s.Kind.App)},
 		Partitions: s.Partitions, Parallel: s.Parallel, Lease: s.Lease, Grace: cmp.Or(s.Grace, 10*time.Second),
-		Announce: true, Payloads: s.Payloads, Log: s.Log,
+		Announce: true, Own: s.Own, Payloads: s.Payloads, Seal: s.Seal, Log: s.Log,
 	}.withDefaults()
 	return w, func(ctx context.Context, o Order) Result { return s.call(ctx, w, known, o) }, nil
 }

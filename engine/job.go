@@ -87,11 +87,13 @@ type Job struct {
 	Variables   value.Value
 	Errors      []Record
 	Warnings    []Record
+	Priority    Priority
 	Groups      []string
 	Watchers    []string
 	Ancestors   []string // root first, the job itself last
 	Triggers    []string // that led to it, first one first: a trigger never fires for what it led to itself
 	Parent      *Parent
+	Repair      *Repair // what a virtual job is for; nil for other jobs
 	Initiator   string
 	User        string
 	StartedAt   int64

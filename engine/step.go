@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -62,7 +63,7 @@ func (m *Machine) newJob(ev Event) *Job {
 	st := ev.Start
 	job := &Job{
 		ID: st.ID, Revision: m.revision, Name: m.workflow.Name, Type: st.Type, Description: st.Description,
-		Groups: st.Groups, Ancestors: append(slices.Clone(st.Ancestors), st.ID), Triggers: st.Triggers, Parent: st.Parent,
+		Groups: st.Groups, Ancestors: append(slices.Clone(st.Ancestors), st.ID), Triggers: st.Triggers, Parent: st.Parent, Repair: st.Repair,
 		Initiator: st.Initiator, User: st.User, StartedAt: ev.At, UpdatedAt: ev.At,
 		Variables: st.Variables, Force: st.Force, Only: st.Only,
 		Tasks: make([]*TaskState, len(m.places)),
@@ -74,8 +75,13 @@ func (m *Machine) newJob(ev Event) *Job {
 	if job.Type == "" {
 		job.Type = "automation"
 	}
+	job.Priority = PriorityOf(m.workflow.Priority)
+	if st.Priority != nil {
+		job.Priority = *st.Priority
+	}
 	if job.Description == "" {
-		job.Description = m.workflow.Description
+		d := m.workflow.Description
+		job.Description = strings.ToValidUTF8(d[:min(len(d), MaxDescription)], "")
 	}
 	idle := &TaskState{}
 	for i := range job.Tasks {
@@ -308,7 +314,7 @@ func (m *Machine) ForWorker(task string) bool {
 func (m *Machine) AtWork(job *Job) []*Run {
 	var out []*Run
 	for i, t := range job.Tasks {
-		if m.places[i].kind == kindPlain && t.Status == TaskRunning {
+		if m.kindAt(i, t) == kindPlain && t.Status == TaskRunning {
 			out = append(out, m.picture(job, i, ""))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
@@ -103,6 +104,10 @@ func decideAdmission(err error, a *answer) bool {
 		return true
 	}
 	switch {
+	case errors.Is(err, keyring.ErrForged):
+		a.status = http.StatusBadRequest
+	case errors.Is(err, keyring.ErrKey), errors.Is(err, runner.ErrNoKeys):
+		a.status, a.wait = http.StatusServiceUnavailable, time.Minute
 	case errors.Is(err, errUnderWay):
 		a.status, a.wait = http.StatusConflict, time.Second
 	case errors.Is(err, errBooksClosed):
@@ -203,6 +208,14 @@ func decideAuth(err error, a *answer) bool {
 		a.status = http.StatusConflict
 		return true
 	}
+	if errors.Is(err, auth.ErrTaken) {
+		a.status = http.StatusConflict
+		return true
+	}
+	if errors.Is(err, errProvider) {
+		a.status, a.text, a.wait = http.StatusServiceUnavailable, errProvider.Error(), 10*time.Second
+		return true
+	}
 	a.status = http.StatusUnauthorized
 	return errors.Is(err, auth.ErrCredentials) || errors.Is(err, auth.ErrNoSession)
 }
@@ -224,6 +237,8 @@ func decideStore(err error, a *answer) bool {
 		a.problems = []problem{{"/query/" + value.EscapePointer(pointer), "filter", err.Error()}}
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrClosed):
 		a.status, a.text, a.wait = http.StatusServiceUnavailable, "the store does not take this now", 5*time.Second
+	case errors.Is(err, store.ErrUnavailable):
+		a.status, a.text, a.wait = http.StatusServiceUnavailable, "the store does not answer now", 5*time.Second
 	default:
 		return false
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/bus/membus"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
@@ -57,14 +58,29 @@ func (b *syncBuffer) String() string {
 
 func newAPI(t testing.TB) *api {
 	t.Helper()
-	st, err := memstore.New(memstore.Options{})
+	return newAPIOn(t, func(s store.Store) store.Store { return s })
+}
+
+// newAPIOn is newAPI with something between the server and its store.
+func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
+	t.Helper()
+	memory, err := memstore.New(memstore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	st := between(memory)
 	lib := library.New(library.Options{Store: st, Catalog: labCatalog{builtin.Catalog()}})
 	feed := membus.New(membus.Options{})
+	master, err := keyring.NewLocal(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := keyring.New(st, master, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	counts := metrics.New()
-	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib, Observer: counts})
+	run := runner.New(runner.Options{Seal: keys, Store: st, Bus: feed, Library: lib, Observer: counts})
 	counts.Watch(st, run)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -88,11 +104,11 @@ func newAPI(t testing.TB) *api {
 		t.Fatal(err)
 	}
 	t.Cleanup(running(life.Run))
-	s, err := server.New(server.Options{Runner: run, Library: lib, Store: st, Auth: who, Lifecycle: life, Metrics: counts, Log: slog.New(slog.NewTextHandler(log, nil))})
+	s, err := server.New(server.Options{Keys: keys, Runner: run, Library: lib, Store: st, Auth: who, Lifecycle: life, Metrics: counts, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &api{Server: s, auth: who, store: st, runner: run, bus: feed, log: log}
+	a := &api{Server: s, auth: who, store: memory, runner: run, bus: feed, log: log}
 	a.token = a.login(t, auth.Admin, adminPassword)
 	return a
 }

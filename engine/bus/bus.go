@@ -111,6 +111,10 @@ type Consumer struct {
 	// room. At the bound more comes once some are settled, not always with the first.
 	// 0 means MaxPending.
 	Prefetch int
+	// Own says that only one process reads as this consumer, the one that runs the broker. When that
+	// starts anew, what its former life had in hand comes at once instead of after AckWait, counted as
+	// delivered for the first time. Elsewhere, and when others have read as this consumer, too, it means nothing.
+	Own bool
 	// AckWait is the lease: unsettled that long, a message is delivered again. 0 means 30 s.
 	AckWait time.Duration
 	// MaxDeliver stops delivering a message after so many times; 0 means never. The message

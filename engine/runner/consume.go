@@ -23,6 +23,7 @@ func (r *Runner) consume(ctx context.Context) error {
 		AckWait: 5 * time.Second,
 	}
 	if !r.Shared {
+		c.Own = true
 		return r.take(ctx, c)
 	}
 	var running sync.WaitGroup

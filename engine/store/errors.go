@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// What callers branch on. Drivers wrap the last four around the cause.
+// What callers branch on. Drivers wrap the last five around the cause.
 var (
 	ErrNotFound = errors.New("document not found")
 	ErrConflict = errors.New("write conflict")
@@ -19,6 +19,9 @@ var (
 	ErrReadOnly = errors.New("store cannot be written to")
 	// ErrFull: no space is left; reads go on, writes work again once there is.
 	ErrFull = errors.New("store has no space left")
+	// ErrUnavailable: the store cannot be reached or does not answer in time. A commit may
+	// have taken effect.
+	ErrUnavailable = errors.New("store cannot be reached")
 	// ErrCorrupt: what is stored is damaged or was not written by this store.
 	ErrCorrupt = errors.New("store is damaged or not a Heddle store")
 )

@@ -51,6 +51,7 @@ func newJob(c *console) *cobra.Command {
 func (c *console) jobStart(r *remote) *cobra.Command {
 	var variables, description string
 	var watch bool
+	priority := priorityFlag(-1)
 	cmd := &cobra.Command{
 		Use:   "start WORKFLOW",
 		Short: "Start a job of a workflow", ValidArgsFunction: r.complete("/automation-studio/workflows", "items", "name"),
@@ -65,6 +66,9 @@ func (c *console) jobStart(r *remote) *cobra.Command {
 			options := value.Object("type", value.String("automation"), "variables", vars)
 			if description != "" {
 				options = options.With("description", value.String(description))
+			}
+			if priority >= 0 {
+				options = options.With("priority", value.Int(int64(priority)))
 			}
 			cl := r.client()
 			answer, err := cl.post(cmd.Context(), jobs+"/start", value.Object("workflow", value.String(args[0]), "options", options))
@@ -85,6 +89,7 @@ func (c *console) jobStart(r *remote) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&variables, "variables", "", "job variables: a JSON object, or `@file` to read one")
 	cmd.Flags().StringVar(&description, "description", "", "what the job is for")
+	cmd.Flags().Var(&priority, "priority", "from 0, the lowest, to 9, the highest; the workflow's unless given, which is 5 unless it says otherwise")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show the tasks as they run, and exit as the job ends")
 	return cmd
 }
@@ -100,7 +105,7 @@ func (c *console) jobList(r *remote) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q := url.Values{
 				"limit": {strconv.Itoa(limit)}, "skip": {strconv.Itoa(skip)}, "sort": {"metrics.start_time"}, "order": {"-1"},
-				"include": {"name,status,description,metrics"},
+				"include": {"name,status,description,metrics,priority"},
 			}
 			if status != "" {
 				q.Set("in[status]", status)
@@ -116,9 +121,9 @@ func (c *console) jobList(r *remote) *cobra.Command {
 				return r.print(c.out, answer)
 			}
 			t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(t, "ID\tSTATUS\tSTARTED\tWORKFLOW")
+			fmt.Fprintln(t, "ID\tSTATUS\tPRIORITY\tSTARTED\tWORKFLOW")
 			for _, j := range answer.Get("data").Elements() {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", j.Get("_id").Text(), j.Get("status").Text(), when(j.Path("metrics", "start_time")), j.Get("name").Text())
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", j.Get("_id").Text(), j.Get("status").Text(), j.Get("priority"), when(j.Path("metrics", "start_time")), j.Get("name").Text())
 			}
 			if err := t.Flush(); err != nil {
 				return err
@@ -386,6 +391,11 @@ func runName(run value.Value) string {
 // ended says how a job ended.
 func (c *console) ended(job value.Value, status string) error {
 	fmt.Fprintln(c.out, status)
+	for id, t := range job.Get("tasks").Members() {
+		if b := t.Get("blocked"); b.IsObject() {
+			fmt.Fprintf(c.out, "  blocked: %s: %s\n", cmp.Or(t.Get("step").Text(), id), engine.Text(b.Get("reason")))
+		}
+	}
 	for _, e := range job.Get("error").Elements() {
 		fmt.Fprintf(c.out, "  error: %s: %s\n", e.Get("task").Text(), engine.Text(e.Get("message")))
 	}

@@ -45,6 +45,7 @@ type serveFlags struct {
 	cert, key               string
 	insecure                bool
 	access                  accessFlags
+	master                  masterFlags
 }
 
 func newServe(c *console) *cobra.Command {
@@ -80,6 +81,7 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.cert, "tls-cert", "", "certificate `file`; serves HTTPS")
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
 	f.access.flags(flags)
+	f.master.flags(flags)
 	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
 	return cmd
 }
@@ -138,6 +140,10 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	log := slog.New(slog.NewTextHandler(sink, &slog.HandlerOptions{Level: level}))
 	tuneMemory()
 	name := serverName()
+	master, err := f.master.open()
+	if err != nil {
+		return err
+	}
 	counts := metrics.New()
 	observer := runner.Observer(counts)
 	traced := tracing.Wanted(os.LookupEnv)
@@ -157,7 +163,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	}
 	s, err := system.Open(ctx, system.Config{
 		Observer: observer, Trace: traced,
-		Data: f.data, Store: f.store, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
+		Data: f.data, Store: f.store, Master: master, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
 	})
 	if err != nil {
 		return err
@@ -185,13 +191,13 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Lifecycle: life, Metrics: counts, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
+	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Keys: s.Keys, Library: s.Library, Store: s.Store, Auth: a, Lifecycle: life, Metrics: counts, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
 	if err != nil {
 		return err
 	}
 	s.Own("OperationsManager", "getJobs", api.GetJobs)
 	s.Own("OperationsManager", "getTasks", api.GetTasks)
-	fires, err := triggers.New(triggers.Options{Store: s.Store, Bus: s.Bus, Library: s.Library, Engine: s.Runner, Auth: a, Log: log})
+	fires, err := triggers.New(triggers.Options{Store: s.Store, Bus: s.Bus, Library: s.Library, Engine: s.Runner, Auth: a, Log: log, Draining: s.Runner.Draining()})
 	if err != nil {
 		return err
 	}
@@ -239,14 +245,6 @@ func maxConnections() int {
 		return 1024
 	}
 	return int(min(max(files.Cur/2, 16), 100_000))
-}
-
-// tuneMemory lets garbage grow to twice the live heap, which saves a tenth of the processor
-// time; GOGC in the environment wins.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
-	}
 }
 
 // serverName tells servers on one store apart.

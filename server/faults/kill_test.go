@@ -3,12 +3,14 @@
 package faults
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
 // TestFT01_killed kills the server at random points while jobs are started and run; at every
@@ -65,6 +67,42 @@ func TestFT03_allKilled(t *testing.T) {
 	})
 	t.Logf("ready after %s, a waiting job done %s after its worker came back", s.took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 	l.judge(time.Minute)
+}
+
+// TestFT01_inHand ends the server while its own workers have tasks in hand, by force and in good order,
+// and wants the next life to begin them again at once and not when their leases are over.
+func TestFT01_inHand(t *testing.T) {
+	notShort(t)
+	for name, tc := range map[string]struct {
+		end   func(*server)
+		takes time.Duration // longer than a server in good order waits for what is under way
+	}{
+		"killed":  {(*server).kill, 3 * time.Second},
+		"stopped": {(*server).stop, 12 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t)
+			s.install(workflowtest.Draw("Slow", "start>a1 a1>end",
+				workflowtest.Adapter("a1", "Lab", "sleep", fmt.Sprintf(`{"adapter_id":"lab","seconds":%g,"value":1}`, tc.takes.Seconds()), "")))
+			id := s.begin("Slow", value.Object())
+			waitFor(t, 10*time.Second, func() (bool, string) {
+				h := s.history(id)
+				return h[len(h)-1].Get("type").Text() == "TaskStarted", "nobody begins the task"
+			})
+			tc.end(s)
+			s.start()
+			ready := time.Now()
+			waitFor(t, time.Minute, func() (bool, string) { return s.job(id).Get("status").Text() == "complete", "the job goes on" })
+			idle := time.Since(ready) - tc.takes
+			t.Logf("the task waited for %s once the server was ready", idle.Round(time.Millisecond))
+			if idle > time.Second {
+				t.Errorf("the task waited for %s once the server was ready", idle)
+			}
+			s.stop()
+			s.doctor()
+		})
+	}
 }
 
 // TestFT04_frozen takes the processor away for longer than leases and acknowledgements last.

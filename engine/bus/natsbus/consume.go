@@ -39,6 +39,10 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		MaxAckPending:  c.MaxPending,
 		MaxDeliver:     int(limit(int64(c.MaxDeliver))),
 	}
+	own := c.Own && b.server != nil
+	if own {
+		config.Metadata = map[string]string{ownMark: "true"}
+	}
 	opts := pullOptions(min(c.MaxPending, maxBatch))
 	var last *lastAck
 	if keepsLast(stream, c) {
@@ -51,6 +55,11 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		}
 		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 		defer cancel()
+		if own {
+			if err := b.renew(ctx, c); err != nil {
+				return nil, err
+			}
+		}
 		return b.js.CreateOrUpdateConsumer(ctx, c.Stream, config)
 	}
 	begin := plain(opts)

@@ -55,6 +55,9 @@ type Bus struct {
 	heights heights // of the streams
 	births  births
 
+	renewing sync.Mutex
+	renewed  map[string]bool // durables of this process' own that were made anew in its life, by stream and name
+
 	done  chan struct{} // closed by Close
 	close func() error
 
@@ -76,7 +79,7 @@ func Open(ctx context.Context, opts Options) (*Bus, error) {
 	}
 	opts.Replicas = cmp.Or(opts.Replicas, 1)
 	opts.Timeout = cmp.Or(opts.Timeout, 10*time.Second)
-	b := &Bus{opts: opts, log: cmp.Or(opts.Logger, slog.New(slog.DiscardHandler)), done: make(chan struct{}), broken: map[string]time.Time{}, acks: newAcks()}
+	b := &Bus{opts: opts, log: cmp.Or(opts.Logger, slog.New(slog.DiscardHandler)), done: make(chan struct{}), broken: map[string]time.Time{}, renewed: map[string]bool{}, acks: newAcks()}
 	b.close = sync.OnceValue(b.shut)
 	if err := b.open(ctx); err != nil {
 		_ = b.Close() // the error to report is why it could not open

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/heddlehq/heddle/engine/store"
 )
@@ -43,6 +44,12 @@ func refused(err error) bool {
 func explain(err error) error {
 	if err == nil {
 		return nil
+	}
+	if mongo.IsTimeout(err) || mongo.IsNetworkError(err) || errors.Is(err, errUnknown) {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	if _, away := errors.AsType[topology.ServerSelectionError](err); away {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	server, ok := errors.AsType[mongo.ServerError](err)
 	if !ok {
