@@ -78,6 +78,8 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
 	f.access.flags(flags)
 	f.master.flags(flags)
+	flags.StringVar(&f.master.folder, "secrets-dir", "", "`folder` whose files are secrets that adapters may name as $secret.file:NAME")
+	flags.StringVar(&f.master.prefix, "secrets-env", "HEDDLE_SECRET_", "`prefix` of the environment variables that adapters may name, without it, as $secret.env:NAME")
 	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
 	return cmd
 }
@@ -140,8 +142,12 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	secrets, err := f.master.sources()
+	if err != nil {
+		return err
+	}
 	s, err := system.Open(ctx, system.Config{
-		Data: f.data, Store: f.store, Master: master, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
+		Sources: secrets.Get, Data: f.data, Store: f.store, Master: master, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
 	})
 	if err != nil {
 		return err

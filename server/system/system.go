@@ -38,12 +38,13 @@ type Config struct {
 	Data       string // folder of the embedded store and bus; "" keeps everything in memory
 	Store      string // mongodb:// address of a store that servers share; "" is the embedded one
 	NATS       []string
-	Name       string          // of this server, shown to people
-	BusListen  string          // address other processes reach the embedded bus at; "off" for none
-	Partitions int             // of the event subjects; 32 unless set
-	Allow      []netip.Prefix  // addresses that are not public but tasks may call all the same
-	Payloads   payload.Options // limits of large values
-	Master     keyring.Master  // the master key; unless set that in the file master.key of the data folder
+	Name       string           // of this server, shown to people
+	BusListen  string           // address other processes reach the embedded bus at; "off" for none
+	Partitions int              // of the event subjects; 32 unless set
+	Allow      []netip.Prefix   // addresses that are not public but tasks may call all the same
+	Payloads   payload.Options  // limits of large values
+	Sources    adapters.Secrets // where the secrets of adapters are; nil knows none
+	Master     keyring.Master   // the master key; unless set that in the file master.key of the data folder
 	Log        *slog.Logger
 	Now        func() time.Time
 }
@@ -191,7 +192,7 @@ func (s *System) Own(app, method string, handle adapters.Handler) {
 
 // Adapt serves a kind of adapter with the given instances while the system runs.
 func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
-	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Seal: s.Keys, Own: true, Log: s.Log}
+	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Secrets: s.Sources, Seal: s.Keys, Own: true, Log: s.Log}
 	s.workers = append(s.workers, server.Run)
 }
 
