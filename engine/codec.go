@@ -75,6 +75,7 @@ func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
 	w.OptInt("updatedAt", j.UpdatedAt)
 	w.OptInt("heldAt", j.HeldAt)
 	w.OptText("heldBy", j.HeldBy)
+	w.OptTrue("archived", j.Archived)
 	w.OptTrue("breached", j.Breached)
 	w.OptTrue("handling", j.Handling)
 	w.OptTrue("handled", j.Handled)
@@ -347,7 +348,7 @@ func (m *Machine) Outline(v value.Value) (*Job, error) {
 		Errors: records(v.Get("errors")), Warnings: records(v.Get("warnings")), Groups: texts(v, "groups"), Watchers: texts(v, "watchers"),
 		Ancestors: texts(v, "ancestors"), Triggers: texts(v, "triggers"), Parent: parent(v.Get("parent")), Repair: repairOf(v.Get("repair")), Initiator: v.Get("initiator").Text(), User: v.Get("user").Text(),
 		StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"), UpdatedAt: number(v, "updatedAt"),
-		HeldAt: number(v, "heldAt"), HeldBy: v.Get("heldBy").Text(), Breached: v.Get("breached").Truth(),
+		HeldAt: number(v, "heldAt"), HeldBy: v.Get("heldBy").Text(), Archived: v.Get("archived").Truth(), Breached: v.Get("breached").Truth(),
 		Handling: v.Get("handling").Truth(), Handled: v.Get("handled").Truth(), Reverts: int(number(v, "reverts")), Force: number(v, "force"), Only: texts(v, "only"),
 		Tasks: make([]*TaskState, len(m.places)),
 	}

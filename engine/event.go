@@ -18,6 +18,8 @@ const (
 	JobReverted      EventType = "JobReverted"      // By, Task, To: jump back to an ancestor
 	VariablesPatched EventType = "VariablesPatched" // By, Variables: they replace those of the same name
 	AccessChanged    EventType = "AccessChanged"    // By, Groups, Watchers: the new lists; nil leaves one as it is
+	JobArchived      EventType = "JobArchived"      // By, Text: lists leave it out; only of a job at rest
+	JobRestored      EventType = "JobRestored"      // By, Text: lists show it again
 	TaskStarted      EventType = "TaskStarted"      // Task, Iteration, Worker: a worker took it
 	TaskProgressed   EventType = "TaskProgressed"   // Task, Iteration, Percent, Text: also a sign of life
 	TaskFinished     EventType = "TaskFinished"     // Task, Iteration, Outcome, By (who worked a manual task)

@@ -100,6 +100,7 @@ type Job struct {
 	UpdatedAt   int64
 	HeldAt      int64    // since when it is paused or blocked
 	HeldBy      string   // who or what holds it
+	Archived    bool     // lists leave it out
 	Breached    bool     // the SLA was missed
 	Handling    bool     // the error handler's child runs
 	Handled     bool     // the error handler was used

@@ -156,6 +156,18 @@ func (s *stepper) access() error {
 	return nil
 }
 
+// archive takes a job at rest out of the lists, or back in.
+func (s *stepper) archive(on bool) error {
+	if on && !s.job.Status.Final() && s.job.Status != Errored {
+		return conflict("job %s is %s; only a job that has ended or failed can be archived", s.job.ID, s.job.Status.Shown())
+	}
+	if s.job.Archived == on {
+		return ErrStale
+	}
+	s.job.Archived = on
+	return nil
+}
+
 // repairable refuses repairs of a job that is being canceled or handled.
 func (s *stepper) repairable() error {
 	if s.job.Status == Canceling {

@@ -100,6 +100,12 @@ type stepper struct {
 
 // take applies the event itself.
 func (s *stepper) take() error {
+	switch s.ev.Type { // what does not touch the run
+	case AccessChanged:
+		return s.access()
+	case JobArchived, JobRestored:
+		return s.archive(s.ev.Type == JobArchived)
+	}
 	if s.job.Status.Final() {
 		return s.late()
 	}
@@ -114,8 +120,6 @@ func (s *stepper) take() error {
 		return s.cancel()
 	case VariablesPatched:
 		return s.patch()
-	case AccessChanged:
-		return s.access()
 	case TimersDue:
 		return s.timersDue()
 	}
@@ -231,6 +235,7 @@ func (s *stepper) resolved(tasks ...string) {
 // fixed puts an errored job back to work.
 func (s *stepper) fixed() {
 	s.announce("jobFix")
+	s.job.Archived = false
 	if s.job.Status != Errored {
 		return
 	}

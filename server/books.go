@@ -27,8 +27,10 @@ const ReasonHeader = "X-Audit-Reason"
 // readingPosts are the operations that change nothing although they are not a GET. Whatever
 // is not named here leaves an audit entry.
 var readingPosts = map[string]bool{
-	"getTaskTypes": true, "runEvaluationGroup": true, "runEvaluationGroups": true, "runQuery": true,
-	"searchJobs": true, "searchWorkflows": true, "validateAsset": true, "validateWorkflow": true,
+	"findForwardPaths": true, "findJobs": true, "findTask": true, "getAssociatedJobs": true, "getJobList": true, "getJobsOfTasks": true, "getTag": true,
+	"getTagsOfDocument": true, "getTaskTypes": true, "getWorkflowSchemas": true, "queryJobs": true, "queryTasksBrief": true, "runEvaluationGroup": true,
+	"runEvaluationGroups": true, "runQuery": true, "searchJobs": true, "searchTasks": true, "searchWorkflows": true, "validateAsset": true,
+	"validateLoops": true, "validateWorkflow": true,
 }
 
 // acts tells whether each call of a route leaves an audit entry: it changes something, or

@@ -16,6 +16,7 @@ import (
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/schemas"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -123,6 +124,12 @@ func decideDocument(err error, a *answer) bool {
 		}
 		return true
 	}
+	if e, ok := errors.AsType[*lifecycle.Invalid](err); ok {
+		for _, p := range e.Problems {
+			a.problems = append(a.problems, problem{p.Pointer, p.Code, p.Text})
+		}
+		return true
+	}
 	if e, ok := errors.AsType[*runner.InputError](err); ok {
 		a.violations("/options/variables", e.Violations)
 		return true
@@ -165,10 +172,16 @@ func decideEngine(err error, a *answer) bool {
 		a.status = http.StatusConflict
 		return true
 	}
+	if _, ok := errors.AsType[*library.UnknownError](err); ok {
+		a.status = http.StatusNotFound
+		return true
+	}
 	switch {
+	case errors.Is(err, lifecycle.ErrAtWork), errors.Is(err, lifecycle.ErrChild):
+		a.status = http.StatusConflict
 	case errors.Is(err, engine.ErrStale):
 		a.status, a.text = http.StatusConflict, "the task is not waiting for this any more"
-	case errors.Is(err, runner.ErrBusy):
+	case errors.Is(err, runner.ErrBusy), errors.Is(err, runner.ErrInactive):
 		a.status, a.wait = http.StatusServiceUnavailable, time.Second
 	default:
 		return false

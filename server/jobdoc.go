@@ -42,6 +42,9 @@ func jobDoc(st runner.State, q *query) value.Value {
 	if r := j.Repair; r != nil {
 		m.Set("repair", value.Object("mode", value.String(r.Mode), "of", value.String(r.Of)))
 	}
+	if j.Archived {
+		m.Set("archived", value.True)
+	}
 	if j.Force > 0 {
 		m.Set("force", value.Int(j.Force))
 	}

@@ -39,7 +39,9 @@ func TestRoutes_havePermissions(t *testing.T) {
 }
 
 // readersActs are the acts of a reader: exports, and to follow a job.
-var readersActs = []string{"exportWorkflow", "unwatchJob", "unwatchJobAlias", "watchJob", "watchJobAlias"}
+var readersActs = []string{
+	"exportMop", "exportWorkflow", "unwatchJob", "unwatchJobAlias", "unwatchOneJob", "watchJob", "watchJobAlias", "watchOneJob",
+}
 
 func TestOpenAPI_describesRoutes(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -29,14 +31,17 @@ import (
 // otherwise. Clients choose their dialect by it.
 const DefaultRelease = "2023.2.9"
 
-// Options are what a server works with. Runner, Library, Store and Auth are required.
+// Options are what a server works with. Runner, Library, Store, Auth and
+// Lifecycle are required.
 type Options struct {
 	Runner  *runner.Runner
 	Library *library.Library
 	Store   store.Store
 	Auth    *auth.Auth
-	Log     *slog.Logger
-	Now     func() time.Time // the wall clock unless a test gives another
+	// Lifecycle works on batches of jobs; whoever made it runs it.
+	Lifecycle *lifecycle.Lifecycle
+	Log       *slog.Logger
+	Now       func() time.Time // the wall clock unless a test gives another
 
 	UI      http.Handler // the web interface, at / and below /ui/; nil serves none
 	Release string       // reported by /health/server and /version; DefaultRelease unless set
@@ -78,7 +83,7 @@ func New(o Options) (*Server, error) {
 	for _, need := range []struct {
 		name string
 		have bool
-	}{{"Runner", o.Runner != nil}, {"Library", o.Library != nil}, {"Store", o.Store != nil}, {"Auth", o.Auth != nil}} {
+	}{{"Runner", o.Runner != nil}, {"Library", o.Library != nil}, {"Store", o.Store != nil}, {"Auth", o.Auth != nil}, {"Lifecycle", o.Lifecycle != nil}} {
 		if !need.have {
 			return nil, fmt.Errorf("new server: option %s is missing", need.name)
 		}
@@ -106,7 +111,7 @@ func New(o Options) (*Server, error) {
 	if err := CheckOrigins(o.Origins); err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
-	schema, err := store.NewSchema(store.Collections)
+	schema, err := store.NewSchema(slices.Concat(store.Collections, computed))
 	if err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}

@@ -46,13 +46,14 @@ type Options struct {
 // Runner runs jobs. Its methods may be called while Run is at work; they wait until it is.
 type Runner struct {
 	Options
-	shards  []*shard
-	seed    maphash.Seed
-	timers  *timers
-	endings endings
-	members members
-	search  search
-	ready   chan struct{} // closed once Run takes work
+	shards   []*shard
+	seed     maphash.Seed
+	timers   *timers
+	endings  endings
+	members  members
+	activity activity
+	search   search
+	ready    chan struct{} // closed once Run takes work
 }
 
 // New builds a runner.
@@ -79,6 +80,7 @@ func New(o Options) *Runner {
 	}
 	r := &Runner{Options: o, seed: maphash.MakeSeed(), timers: newTimers(), ready: make(chan struct{})}
 	r.members.init()
+	r.activity.wake = make(chan struct{}, 1)
 	for range o.Shards {
 		r.shards = append(r.shards, newShard(r))
 	}
@@ -186,10 +188,13 @@ type Begin struct {
 
 // Start starts a job of a stored workflow. It returns once the job is stored; from then on it
 // cannot be lost. Errors: ErrNotFound without such a workflow, *workflows.Invalid for a
-// draft, *InputError for variables that do not fit, ErrBusy, ErrDraining.
+// draft, *InputError for variables that do not fit, ErrBusy, ErrDraining, ErrInactive.
 func (r *Runner) Start(ctx context.Context, b Begin) (State, error) {
 	if r.members.isDraining() {
 		return State{}, ErrDraining
+	}
+	if r.activity.noJobs.Load() {
+		return State{}, ErrInactive
 	}
 	m, start, err := r.prepare(ctx, b)
 	if err != nil {

@@ -241,6 +241,9 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 			t.picture(e.Run)
 			continue
 		case engine.RunTask:
+			if t.shard.r.activity.noTasks.Load() {
+				continue // outstanding: a sweep orders it again
+			}
 			task, ok := builtin.Lookup(e.App, e.Method)
 			if !ok || task.Run == nil || task.Outside {
 				break

@@ -8,6 +8,7 @@ const (
 	Answers          = "answers"
 	Audit            = "audit"
 	Automations      = "automations"
+	Batches          = "batches"
 	CommandTemplates = "command_templates"
 	Fires            = "fires"
 	Forms            = "forms"
@@ -15,6 +16,8 @@ const (
 	History          = "history"
 	Jobs             = "jobs"
 	Payloads         = "payloads"
+	Prebuilts        = "prebuilts"
+	Profiles         = "profiles"
 	Projects         = "projects"
 	Quarantine       = "quarantine"
 	Revisions        = "revisions"
@@ -22,6 +25,7 @@ const (
 	Servers          = "servers"
 	Sessions         = "sessions"
 	Settings         = "settings"
+	Tags             = "tags"
 	Tasks            = "tasks"
 	Templates        = "templates"
 	Tokens           = "tokens"
@@ -78,10 +82,22 @@ var Collections = []Collection{
 		},
 	},
 	{
+		Name: Batches, // work on many jobs that goes on in the background
+		Fields: []Field{
+			{Name: "kind", Type: Text},
+			{Name: "status", Type: Text},
+			{Name: "by", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "live", Type: Bool}, // true until it has ended, then missing
+		},
+		Indexes: []Index{By("created"), Sparsely("live")},
+	},
+	{
 		Name: CommandTemplates,
 		Fields: []Field{
 			{Name: "name", Type: Text},
 			{Name: "project", Type: Text},
+			{Name: "analytic", Type: Bool, From: isAnalytic},
 		},
 	},
 	{
@@ -126,7 +142,7 @@ var Collections = []Collection{
 			{Name: "type", Type: Text},
 			{Name: "description", Type: Text},
 			{Name: "workflow", Type: Text},
-			{Name: "archived", Type: Bool},
+			{Name: "archived", Type: Bool}, // true or missing
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
 			{Name: "metrics.user", Type: Text},
@@ -146,6 +162,8 @@ var Collections = []Collection{
 			{Name: "due", Type: Time}, // of the next timer; missing when there is none
 			{Name: "live", Type: Bool, From: jobIsLive},
 			{Name: "error", Type: Bool, From: jobHasError},
+			{Name: "metrics.run_time", Type: Number, From: jobRunTime}, // of complete jobs
+			{Name: "metrics.sla_missed", Type: Bool, From: jobMissedSLA},
 		},
 		Indexes: []Index{
 			By("status", "metrics.start_time"),
@@ -156,6 +174,7 @@ var Collections = []Collection{
 			Sparsely("parent.job"),
 			Sparsely("due"),
 			Sparsely("live"),
+			Sparsely("archived"),
 		},
 	},
 	{
@@ -163,6 +182,20 @@ var Collections = []Collection{
 		Fields: []Field{
 			{Name: "job", Type: Text, Prefix: true},
 			{Name: "bytes", Type: Number},
+		},
+	},
+	{
+		Name: Prebuilts,
+		Fields: []Field{
+			{Name: "name", Type: Text, Unique: true},
+			{Name: "version", Type: Text},
+		},
+	},
+	{
+		Name: Profiles, // of Itential Platform, kept for those who carry them along
+		Fields: []Field{
+			{Name: "id", Type: Text, Unique: true},
+			{Name: "active", Type: Bool},
 		},
 	},
 	{
@@ -222,6 +255,10 @@ var Collections = []Collection{
 		Fields: []Field{{Name: "name", Type: Text}},
 	},
 	{
+		Name:   Tags,
+		Fields: []Field{{Name: "name", Type: Text, Unique: true}},
+	},
+	{
 		Name: Tasks, // task runs, one document an iteration
 		Fields: []Field{
 			{Name: "name", Type: Text},
@@ -237,6 +274,7 @@ var Collections = []Collection{
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
 			{Name: "metrics.finish_state", Type: Text},
+			{Name: "metrics.run_time", Type: Number},
 			{Name: "metrics.user", Type: Text},
 			{Name: "metrics.owner", Type: Text},
 			{Name: "groups", Type: Texts},
@@ -338,3 +376,23 @@ func jobIsLive(doc value.Value) any {
 }
 
 func jobHasError(doc value.Value) any { return doc.Get("error").Len() > 0 }
+
+// jobRunTime returns how long a complete job ran, in milliseconds.
+func jobRunTime(doc value.Value) any {
+	began, ok := doc.Get("startedAt").Int()
+	ended, over := doc.Get("endedAt").Int()
+	if !ok || !over || doc.Get("status").Text() != "complete" {
+		return nil
+	}
+	return ended - began
+}
+
+func jobMissedSLA(doc value.Value) any {
+	if doc.Get("breached").Truth() {
+		return true
+	}
+	return nil
+}
+
+// isAnalytic tells templates that compare two runs of commands from those of one.
+func isAnalytic(doc value.Value) any { return doc.Has("prepostCommands") }

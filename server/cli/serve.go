@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/heddlehq/heddle/engine/simulation"
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/server/system"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/server/ui"
@@ -156,7 +158,11 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
+	life, err := lifecycle.New(lifecycle.Options{Store: s.Store, Engine: s.Runner, Log: log, Export: filepath.Join(f.data, "exports")})
+	if err != nil {
+		return err
+	}
+	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Lifecycle: life, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
 	if err != nil {
 		return err
 	}
@@ -173,6 +179,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Run(ctx) })
 	g.Go(func() error { return fires.Run(ctx) })
+	g.Go(func() error { return life.Run(ctx) })
 	g.Go(func() error { return api.Serve(ctx, l) })
 	scheme := "http"
 	if f.cert != "" {
