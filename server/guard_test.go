@@ -126,6 +126,9 @@ func TestUC15_virtualJobs(t *testing.T) {
 			t.Errorf("the virtual job ran %s", s)
 		}
 	}
+	if report := a.must(t, "GET", "/heddle/doctor", "").Get("data"); report.Get("findings").Len() > 0 {
+		t.Errorf("the doctor finds %s", report.Get("findings"))
+	}
 }
 
 // The repair of a task goes wrong: the job is in error and can be repaired in other ways.
