@@ -47,6 +47,9 @@ func (c *call) start(name string, options value.Value) (runner.State, error) {
 	if b.Start.Description, err = optionalText(options, "description"); err != nil {
 		return runner.State{}, err
 	}
+	if n := len(b.Start.Description); n > engine.MaxDescription {
+		return runner.State{}, badAt("/options/description", "length", "A description may have %d bytes, not %d.", engine.MaxDescription, n)
+	}
 	if b.Start.Type, err = optionalText(options, "type"); err != nil {
 		return runner.State{}, err
 	}

@@ -83,7 +83,7 @@ func (c *call) params() ([]param, error) {
 	}
 	var out []param
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if key == "token" {
+		if key == "token" || key == revealOption {
 			continue
 		}
 		for _, v := range values[key] {
