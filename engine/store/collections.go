@@ -5,6 +5,7 @@ import "github.com/heddlehq/heddle/workflows/value"
 // Names of the collections Heddle keeps.
 const (
 	Accounts         = "accounts"
+	Adapters         = "adapters"
 	Answers          = "answers"
 	Audit            = "audit"
 	Automations      = "automations"
@@ -16,6 +17,10 @@ const (
 	History          = "history"
 	Jobs             = "jobs"
 	Keys             = "keys"
+	Logs             = "logs"
+	Manifests        = "manifests"
+	Models           = "models"
+	ModelTexts       = "model_texts"
 	Payloads         = "payloads"
 	Prebuilts        = "prebuilts"
 	Profiles         = "profiles"
@@ -23,6 +28,7 @@ const (
 	Quarantine       = "quarantine"
 	Revisions        = "revisions"
 	Roles            = "roles"
+	Secrets          = "secrets"
 	Servers          = "servers"
 	Sessions         = "sessions"
 	Settings         = "settings"
@@ -47,6 +53,18 @@ var Collections = []Collection{
 			{Name: "subject", Type: Text, Unique: true}, // at an identity provider
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
+		},
+	},
+	{
+		Name: Adapters, // adapter instances; the identifier is the name that tasks give as adapter_id
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "app", Type: Text},
+			{Name: "pool", Type: Text},
+			{Name: "enabled", Type: Bool},
+			{Name: "description", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "lastUpdated", Type: Time},
 		},
 	},
 	{
@@ -184,6 +202,31 @@ var Collections = []Collection{
 		Fields: []Field{{Name: "created", Type: Time}, {Name: "master", Type: Text}},
 	},
 	{
+		Name:   Logs, // what workers wrote, one document an iteration
+		Fields: []Field{{Name: "job", Type: Text, Prefix: true}},
+	},
+	{
+		Name: Manifests, // of adapters in other processes; the identifier is the pool and the app
+		Fields: []Field{
+			{Name: "app", Type: Text},
+			{Name: "pool", Type: Text},
+			{Name: "seen", Type: Time},
+		},
+	},
+	{
+		Name: Models, // descriptions of APIs that were imported, without their texts
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "version", Type: Text},
+			{Name: "description", Type: Text},
+			{Name: "created", Type: Time},
+		},
+	},
+	{
+		Name:   ModelTexts, // the texts, by their hashes
+		Fields: []Field{{Name: "model", Type: Text}},
+	},
+	{
 		Name: Payloads, // the texts of large values, by the root of the jobs that hold them; see package payload
 		Fields: []Field{
 			{Name: "job", Type: Text, Prefix: true},
@@ -239,6 +282,13 @@ var Collections = []Collection{
 		Fields: []Field{
 			{Name: "name", Type: Text, Unique: true},
 			{Name: "provenance", Type: Text},
+		},
+	},
+	{
+		Name: Secrets, // sealed; the identifier is the name
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "lastUpdated", Type: Time},
 		},
 	},
 	{

@@ -43,6 +43,8 @@ var commands = []func(*console) *cobra.Command{
 	newJob,
 	newInvoke,
 	newSteps,
+	newAdapter,
+	newSecret,
 	newServer,
 	newQuarantine,
 	newAudit,
