@@ -26,6 +26,7 @@ import (
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/lifecycle"
+	"github.com/heddlehq/heddle/server/metrics"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -46,8 +47,10 @@ type Options struct {
 	Secrets  *secrets.Secrets // nil keeps none
 	// Lifecycle works on batches of jobs; whoever made it runs it.
 	Lifecycle *lifecycle.Lifecycle
-	Log       *slog.Logger
-	Now       func() time.Time // the wall clock unless a test gives another
+	// Metrics are answered at /prometheus_metrics; nil answers none.
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
+	Now     func() time.Time // the wall clock unless a test gives another
 
 	UI      http.Handler // the web interface, at / and below /ui/; nil serves none
 	Release string       // reported by /health/server and /version; DefaultRelease unless set
@@ -84,6 +87,7 @@ type Server struct {
 	started time.Time
 	books   *books
 	limiter *limiter
+	streams *readers
 	oidc    *provider // nil without any
 
 	forgetting forgetting
@@ -135,6 +139,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
 	s.limiter = newLimiter(o.Limits, o.Now)
+	s.streams = newReaders()
 	if o.OIDC != nil {
 		if err := o.OIDC.Check(); err != nil {
 			return nil, fmt.Errorf("new server: OIDC: %w", err)
@@ -169,6 +174,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 5 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
+	h.RegisterOnShutdown(s.streams.close)
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(l) }()
 	select {
@@ -231,7 +237,9 @@ func (s *Server) serve(r route) echo.HandlerFunc {
 		if r.name == "receiveWebhook" {
 			limit = maxWebhook // nothing is made of it before its signature was checked
 		}
-		defer bounded(c, limit, patience)()
+		if !r.streams() {
+			defer bounded(c, limit, patience)()
+		}
 		k := &call{Context: c, Server: s, deed: deed{route: r}}
 		c.Response().Before(func() { s.books.enter(k) })
 		v, err := k.run()

@@ -40,6 +40,8 @@ type Options struct {
 	Sweep      time.Duration     // how often the store is searched for what is due; 1 s unless set
 	Payloads   *payload.Payloads // of the store; made with the usual limits unless set
 	Name       string            // shown to people as the server that does something
+	Observer   Observer          // told what the runner does; nil for none
+	Trace      bool              // orders to workers carry a W3C trace context
 	Seal       sealed.Box        // seals the values that decorators name; without it their workflows do not start
 	// Key signs orders, the same for all servers on the store. With one, only what comes from
 	// whoever got an order, or from a server, is taken as an event.

@@ -329,6 +329,8 @@ var Collections = []Collection{
 			{Name: "job.root", Type: Text}, // the first of the job's ancestors
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
+			{Name: "metrics.due_time", Type: Time},
+			{Name: "escalated", Type: Bool}, // true or missing
 			{Name: "metrics.finish_state", Type: Text},
 			{Name: "metrics.run_time", Type: Number},
 			{Name: "metrics.user", Type: Text},

@@ -53,6 +53,8 @@ type Config struct {
 	SecretKey  string            // file with the key that secrets are sealed with; in the data folder unless set
 	Log        *slog.Logger
 	Now        func() time.Time
+	Observer   runner.Observer // told what the runner does; nil for none
+	Trace      bool            // orders to workers carry a W3C trace context
 }
 
 // System is one process' parts. Close releases them after Run has returned.
@@ -110,7 +112,7 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 	s.Library = library.New(library.Options{Store: s.Store, Catalog: s.Adapters, Now: c.Now})
 	s.Runner = runner.New(runner.Options{
 		Seal: s.Keys, Payloads: s.Payloads, Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
-		Name: c.Name, Shared: c.Store != "", Pool: s.Adapters.Pool, Key: key,
+		Name: c.Name, Shared: c.Store != "", Pool: s.Adapters.Pool, Key: key, Observer: c.Observer, Trace: c.Trace,
 	})
 	s.Work(adapters.Worker{
 		Name: "engine", Consumer: "pool-" + adapters.EnginePool, Filter: []string{bus.TaskFilter(adapters.EnginePool, "")}, Parallel: 64,
