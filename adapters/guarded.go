@@ -62,7 +62,7 @@ func (c *Call) admitted(plan func() (Changes, error)) (Changes, error) {
 	switch {
 	case len(reached) == 0:
 	case c.Order.Mode == engine.ModeForce, c.Order.Accept > 0 && int64(len(changes.List)) <= c.Order.Accept:
-		c.Changes = c.Changes.With("forced", value.True).With("reached", engine.Threshold("", reached, value.Absent).Get("reached"))
+		c.Changes = c.Changes.With("forced", value.True).With("reached", engine.Breaches(reached))
 	default:
 		c.Changes = changes.value()
 		return changes, c.blocked(changes, reached)

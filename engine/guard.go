@@ -95,6 +95,12 @@ func (s *stepper) cancelFollowers() {
 // Threshold is the error of a task whose change set reached limits, with the details that
 // whoever has to judge it is shown.
 func Threshold(text string, reached []workflows.Breach, details value.Value) value.Value {
+	out := Merged(Problem(BlockedBy, text), details)
+	return out.With("blockedReason", value.String(BlockedBy)).With("reached", Breaches(reached))
+}
+
+// Breaches lists limits that were reached: {kind, count, limit, percent}.
+func Breaches(reached []workflows.Breach) value.Value {
 	list := make([]value.Value, len(reached))
 	for i, b := range reached {
 		list[i] = value.Object("kind", value.String(string(b.Kind)), "count", value.Int(b.Count), "limit", value.Int(b.Limit))
@@ -102,8 +108,7 @@ func Threshold(text string, reached []workflows.Breach, details value.Value) val
 			list[i] = list[i].With("percent", value.Number(b.Percent))
 		}
 	}
-	out := Merged(Problem(BlockedBy, text), details)
-	return out.With("blockedReason", value.String(BlockedBy)).With("reached", value.Array(list...))
+	return value.Array(list...)
 }
 
 // ChangeSummary is what a change set comes to, without the changes themselves.

@@ -22,10 +22,12 @@ var jobActions = []struct {
 	{"validate", "approveTask", func(j *engine.Job) bool { return slices.ContainsFunc(j.Tasks, waitsForApproval) }},
 	{"repair", "repairJob", func(j *engine.Job) bool { return j.Status == engine.BlockedJ }},
 	{"cancel", "cancelJobs", func(j *engine.Job) bool { return !j.Status.Final() }},
-	{"archive", "archiveJobs", atRest},
-	{"delete", "deleteJobs", atRest},
+	{"archive", "archiveJobs", func(j *engine.Job) bool { return atRest(j) && !j.Archived }},
+	{"unarchive", "unarchiveJobs", func(j *engine.Job) bool { return j.Archived }},
+	{"delete", "deleteJob", atRest},
 }
 
+// atRest tells whether nothing happens to a job unless somebody does something.
 func atRest(j *engine.Job) bool { return j.Status.Final() || j.Status == engine.Errored }
 
 func waitsForApproval(t *engine.TaskState) bool {

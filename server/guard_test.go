@@ -126,6 +126,9 @@ func TestUC15_virtualJobs(t *testing.T) {
 			t.Errorf("the virtual job ran %s", s)
 		}
 	}
+	if report := a.must(t, "GET", "/heddle/doctor", "").Get("data"); report.Get("findings").Len() > 0 {
+		t.Errorf("the doctor finds %s", report.Get("findings"))
+	}
 }
 
 // The repair of a task goes wrong: the job is in error and can be repaired in other ways.
@@ -216,16 +219,32 @@ func TestSI03_allowedActions(t *testing.T) {
 	a := newAPI(t)
 	a.lab(t, adapters.DefaultPool)
 	a.guarded(t, "G", "synchronise", `{"create":60}`, `{"create":50}`)
-	a.job(t, a.launch(t, "G", `{}`), "blocked")
-	for role, want := range map[string]string{
-		"viewer":   `["view"]`,
-		"operator": `["view","cancel"]`,
-		"approver": `["view","validate","repair"]`,
-		"apiwrite": `["view","validate","repair","cancel"]`,
+	ended := a.launch(t, "G", `{"force":1}`)
+	a.job(t, ended, "complete")
+	blocked := a.launch(t, "G", `{}`)
+	a.job(t, blocked, "blocked")
+	for role, want := range map[string][2]string{
+		"viewer":   {`["view"]`, `["view"]`},
+		"operator": {`["view","cancel"]`, `["view","archive","delete"]`},
+		"approver": {`["view","validate","repair"]`, `["view"]`},
+		"apiwrite": {`["view","validate","repair","cancel"]`, `["view","archive","delete"]`},
 	} {
-		rows := a.as(t, role, []string{role}).must(t, "GET", "/operations-manager/jobs", "").Get("data")
-		if got := rows.At(0).Get("allowedActions").String(); got != want {
-			t.Errorf("%s may %s, want %s", role, got, want)
+		who := a.as(t, role, []string{role})
+		for _, row := range who.must(t, "GET", "/operations-manager/jobs", "").Get("data").Elements() {
+			n := 0
+			if row.Get("_id").Text() == ended {
+				n = 1
+			}
+			if got := row.Get("allowedActions").String(); got != want[n] {
+				t.Errorf("%s may %s with a job that is %s, want %s", role, got, row.Get("status"), want[n])
+			}
 		}
+		if role == "viewer" {
+			who.refused(t, http.StatusForbidden, "DELETE", jobPath+ended, "")
+		}
+	}
+	a.must(t, "POST", "/operations-manager/jobs/archive", `{"jobIds":["`+ended+`"]}`)
+	if got := a.must(t, "GET", jobPath+ended, "").Path("data", "allowedActions").String(); got != `["view","unarchive","delete"]` {
+		t.Errorf("with an archived job admin may %s", got)
 	}
 }

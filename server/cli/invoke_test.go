@@ -206,6 +206,35 @@ func TestUC26_waitSurvivesRestart(t *testing.T) {
 	}
 }
 
+// A person approves and resumes what a script was told is blocked.
+func TestSI12_approveThenResume(t *testing.T) {
+	t.Parallel()
+	p := newLaunches(t)
+	code, said := p.invoke("-j", "Letters", "-e", "F", "--variables", variables(0, 2), "--wait")
+	if code != exitBlocked {
+		t.Fatalf("exit code %d: %s", code, said)
+	}
+	id := p.get(jobs, nil).Get("data").At(0).Get("_id").Text()
+	job := func(args ...string) (int, string) {
+		return p.run(slices.Concat([]string{"job"}, args, []string{"--server", p.api.base, "--token", p.api.token})...)
+	}
+	for _, step := range []struct {
+		args []string
+		code int
+	}{
+		{[]string{"resume", id}, exitUsage},
+		{[]string{"approve", id, "05", "--mode", "guess"}, exitUsage},
+		{[]string{"approve", id, "05", "--reason", "seen"}, exitComplete},
+		{[]string{"resume", id}, exitComplete},
+		{[]string{"watch", id}, exitWarnings},
+		{[]string{"repair", id}, exitUsage},
+	} {
+		if code, said := job(step.args...); code != step.code {
+			t.Errorf("job %s: exit code %d, want %d: %s", step.args, code, step.code, said)
+		}
+	}
+}
+
 // A cancel from elsewhere is told by its code.
 func TestUC26_canceled(t *testing.T) {
 	t.Parallel()
