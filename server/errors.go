@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
@@ -32,6 +33,7 @@ const (
 	clash                   // the state of things does not allow it
 	media                   // the body is of the wrong kind
 	mismatch                // an idempotency key that belongs to another call
+	crowded                 // the caller has too much of it already
 	unmet                   // a batch of acts of which none succeeded, see jobs/cancel
 )
 
@@ -89,7 +91,7 @@ func decideOwn(err error, a *answer) bool {
 	}
 	a.status = map[reason]int{
 		malformed: http.StatusBadRequest, denied: http.StatusForbidden, missing: http.StatusNotFound,
-		clash: http.StatusConflict, media: http.StatusUnsupportedMediaType, mismatch: http.StatusUnprocessableEntity, unmet: http.StatusInternalServerError,
+		clash: http.StatusConflict, media: http.StatusUnsupportedMediaType, crowded: http.StatusTooManyRequests, mismatch: http.StatusUnprocessableEntity, unmet: http.StatusInternalServerError,
 	}[e.reason]
 	a.text, a.problems, a.data = e.text, e.problems, e.data
 	return true
@@ -102,6 +104,10 @@ func decideAdmission(err error, a *answer) bool {
 		return true
 	}
 	switch {
+	case errors.Is(err, keyring.ErrForged):
+		a.status = http.StatusBadRequest
+	case errors.Is(err, keyring.ErrKey), errors.Is(err, runner.ErrNoKeys):
+		a.status, a.wait = http.StatusServiceUnavailable, time.Minute
 	case errors.Is(err, errUnderWay):
 		a.status, a.wait = http.StatusConflict, time.Second
 	case errors.Is(err, errBooksClosed):
@@ -200,6 +206,14 @@ func decideAuth(err error, a *answer) bool {
 	}
 	if _, ok := errors.AsType[*auth.Exists](err); ok {
 		a.status = http.StatusConflict
+		return true
+	}
+	if errors.Is(err, auth.ErrTaken) {
+		a.status = http.StatusConflict
+		return true
+	}
+	if errors.Is(err, errProvider) {
+		a.status, a.text, a.wait = http.StatusServiceUnavailable, errProvider.Error(), 10*time.Second
 		return true
 	}
 	a.status = http.StatusUnauthorized

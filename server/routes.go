@@ -31,6 +31,8 @@ func routes() []route {
 	table := []route{
 		// who calls
 		{post, "/login", "login", auth.Public, login},
+		{get, "/login/oidc", "beginOIDC", auth.Public, beginOIDC},
+		{get, "/login/oidc/callback", "finishOIDC", auth.Public, finishOIDC},
 		{post, "/logout", "logout", auth.Known, logout},
 		{post, "/oauth/token", "getToken", auth.Public, oauthToken},
 		{get, "/user/settings", "getUserSettings", auth.Known, userSettings},
@@ -63,6 +65,8 @@ func routes() []route {
 		{get, "/heddle/audit/verify", "verifyAudit", auth.ReadAudit, verifyAudit},
 		{get, "/heddle/doctor", "checkStore", auth.ReadHealth, examine(false)},
 		{post, "/heddle/doctor", "repairStore", auth.OperateServers, examine(true)},
+		{get, "/heddle/keys", "getKeys", auth.ReadHealth, listKeys},
+		{post, "/heddle/keys/rotate", "rotateKeys", auth.OperateServers, rotateKeys},
 		{get, "/heddle/pprof/*", "getProfile", auth.OperateServers, profile},
 		{get, "/heddle/quarantine", "getQuarantine", auth.ReadHealth, listQuarantine},
 		{post, "/heddle/quarantine/:id/replay", "replayQuarantined", auth.OperateServers, replayQuarantine},
@@ -74,6 +78,7 @@ func routes() []route {
 		{post, "/heddle/tokens", "createToken", auth.Known, createToken},
 		{remove, "/heddle/tokens/:id", "revokeToken", auth.Known, revokeToken},
 		{get, "/help/openapi", "getOpenAPI", auth.Known, openAPI},
+		{get, "/prometheus_metrics", scrape, auth.ReadHealth, getMetrics},
 		{get, "/version", "getVersion", auth.Public, version},
 
 		// adapters and what they log in with
@@ -272,6 +277,10 @@ var operationsRoutes = []route{
 	{get, "/batches/:id", "getBatch", auth.ReadJobs, getBatch},
 	{post, "/batches/:id/cancel", "cancelBatch", auth.OperateJobs, cancelBatch},
 
+	// what happens
+	{get, "/events", "getEvents", auth.ReadAutomations, listEvents},
+	{get, "/events/stream", "streamJobs", auth.ReadJobs, streamJobs},
+
 	// jobs
 	{get, "/jobs", "getJobs", auth.ReadJobs, listJobs},
 	{post, "/jobs/archive", "archiveJobs", auth.OperateJobs, batch(lifecycle.Archive, "archived")},
@@ -284,6 +293,7 @@ var operationsRoutes = []route{
 	{remove, "/jobs/:id", "deleteJob", auth.RepairJobs, deleteJob},
 	{get, "/jobs/:id", "getJob", auth.ReadJobs, getJob},
 	{post, "/jobs/:id/continue", "continueJob", auth.OperateJobs, continueJob},
+	{get, "/jobs/:id/events/stream", "streamJob", auth.ReadJobs, streamJob},
 	{get, "/jobs/:id/explain", "explainJob", auth.ReadJobs, explainJob},
 	{remove, "/jobs/:id/groups", "removeJobGroups", auth.OperateJobs, changeGroups(removeGroups)},
 	{post, "/jobs/:id/groups", "addJobGroup", auth.OperateJobs, changeGroups(addGroups)},
@@ -313,6 +323,8 @@ var operationsRoutes = []route{
 	{post, "/tasks/:id/claim", "claimTask", auth.WorkTasks, own(engine.TaskClaimed, "Successfully claimed task")},
 	{get, "/tasks/:id/logs", "getTaskLogs", auth.ReadJobs, taskLogs},
 	{post, "/tasks/:id/release", "releaseTask", auth.WorkTasks, own(engine.TaskReleased, "Successfully released task")},
+
+	{get, "/worklist", "getWorklist", auth.WorkTasks, listWork},
 
 	// automations and their triggers
 	{get, "/automations", "getAutomations", auth.ReadAutomations, listAutomations},

@@ -19,12 +19,14 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/heddlehq/heddle/adapters/registry"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/secrets"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/lifecycle"
+	"github.com/heddlehq/heddle/server/metrics"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -45,14 +47,20 @@ type Options struct {
 	Secrets  *secrets.Secrets // nil keeps none
 	// Lifecycle works on batches of jobs; whoever made it runs it.
 	Lifecycle *lifecycle.Lifecycle
-	Log       *slog.Logger
-	Now       func() time.Time // the wall clock unless a test gives another
+	// Metrics are answered at /prometheus_metrics; nil answers none.
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
+	Now     func() time.Time // the wall clock unless a test gives another
 
 	UI      http.Handler // the web interface, at / and below /ui/; nil serves none
 	Release string       // reported by /health/server and /version; DefaultRelease unless set
 	Name    string       // of this server, as health reports show it; "heddle" unless set
 	Version string       // of Heddle itself; "dev" unless set
 
+	// Keys opens encrypted values for those who may see them; without it nobody may.
+	Keys *keyring.Keyring
+	// OIDC lets people log in at an identity provider; nil does not.
+	OIDC *OIDC
 	// Limits bounds the calls of one account or address; see [DefaultLimits].
 	Limits Limits
 	// Basic lets service accounts show their id and secret with each call, over TLS alone.
@@ -79,6 +87,8 @@ type Server struct {
 	started time.Time
 	books   *books
 	limiter *limiter
+	streams *readers
+	oidc    *provider // nil without any
 
 	forgetting forgetting
 }
@@ -129,6 +139,13 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
 	s.limiter = newLimiter(o.Limits, o.Now)
+	s.streams = newReaders()
+	if o.OIDC != nil {
+		if err := o.OIDC.Check(); err != nil {
+			return nil, fmt.Errorf("new server: OIDC: %w", err)
+		}
+		s.oidc = &provider{OIDC: o.OIDC}
+	}
 	s.books = newBooks(o.Store, o.Now, o.Log)
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail
@@ -157,6 +174,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 5 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
+	h.RegisterOnShutdown(s.streams.close)
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(l) }()
 	select {
@@ -195,7 +213,13 @@ func (c *call) run() (value.Value, error) {
 			return value.Absent, err
 		}
 	}
-	do := func() (value.Value, error) { return c.deed.route.handle(c) }
+	do := func() (value.Value, error) {
+		v, err := c.deed.route.handle(c)
+		if err != nil {
+			return v, err
+		}
+		return c.shown(v)
+	}
 	if key := c.Request().Header.Get(OnceHeader); key != "" && c.who != nil && unsafe(c.Request().Method) {
 		c.forget(c.Request().Context())
 		return c.once(key, do)
@@ -213,7 +237,9 @@ func (s *Server) serve(r route) echo.HandlerFunc {
 		if r.name == "receiveWebhook" {
 			limit = maxWebhook // nothing is made of it before its signature was checked
 		}
-		defer bounded(c, limit, patience)()
+		if !r.streams() {
+			defer bounded(c, limit, patience)()
+		}
 		k := &call{Context: c, Server: s, deed: deed{route: r}}
 		c.Response().Before(func() { s.books.enter(k) })
 		v, err := k.run()

@@ -76,6 +76,12 @@ func PoolConsumer(pool, app string) Consumer {
 // CancelSubject is the signal that a job was canceled: heddle.cancel.<job>.
 func CancelSubject(job string) string { return "heddle.cancel." + Token(job) }
 
+// ChangedSubject is the signal that a job took events in: heddle.changed.<job>.
+func ChangedSubject(job string) string { return ChangedPrefix + Token(job) }
+
+// ChangedPrefix is how the subjects of these signals begin.
+const ChangedPrefix = "heddle.changed."
+
 // emptyToken stands for "": a subject has no empty tokens, and Token escapes '~' itself.
 const emptyToken = "~"
 

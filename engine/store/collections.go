@@ -16,6 +16,7 @@ const (
 	Groups           = "groups"
 	History          = "history"
 	Jobs             = "jobs"
+	Keys             = "keys"
 	Logs             = "logs"
 	Manifests        = "manifests"
 	Models           = "models"
@@ -49,6 +50,7 @@ var Collections = []Collection{
 		Name: Accounts,
 		Fields: []Field{
 			{Name: "username", Type: Text, Unique: true},
+			{Name: "subject", Type: Text, Unique: true}, // at an identity provider
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
 		},
@@ -196,6 +198,10 @@ var Collections = []Collection{
 		},
 	},
 	{
+		Name:   Keys, // that values are encrypted with, each wrapped by a master key, which is elsewhere
+		Fields: []Field{{Name: "created", Type: Time}, {Name: "master", Type: Text}},
+	},
+	{
 		Name:   Logs, // what workers wrote, one document an iteration
 		Fields: []Field{{Name: "job", Type: Text, Prefix: true}},
 	},
@@ -323,6 +329,8 @@ var Collections = []Collection{
 			{Name: "job.root", Type: Text}, // the first of the job's ancestors
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
+			{Name: "metrics.due_time", Type: Time},
+			{Name: "escalated", Type: Bool}, // true or missing
 			{Name: "metrics.finish_state", Type: Text},
 			{Name: "metrics.run_time", Type: Number},
 			{Name: "metrics.user", Type: Text},

@@ -41,6 +41,9 @@ var commands = []func(*console) *cobra.Command{
 	newImport,
 	newExport,
 	newJob,
+	newTask,
+	newApply,
+	newAPI,
 	newInvoke,
 	newSteps,
 	newAdapter,
@@ -48,6 +51,8 @@ var commands = []func(*console) *cobra.Command{
 	newServer,
 	newQuarantine,
 	newAudit,
+	newKey,
+	newToken,
 	newDoctor,
 	newBench,
 }

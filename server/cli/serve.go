@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -22,11 +23,14 @@ import (
 	"github.com/heddlehq/heddle/adapters/openapi"
 	"github.com/heddlehq/heddle/adapters/standard"
 	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/simulation"
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/lifecycle"
+	"github.com/heddlehq/heddle/server/metrics"
 	"github.com/heddlehq/heddle/server/system"
+	"github.com/heddlehq/heddle/server/tracing"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/server/ui"
 	"github.com/heddlehq/heddle/workflows"
@@ -43,6 +47,7 @@ type serveFlags struct {
 	cert, key               string
 	insecure                bool
 	access                  accessFlags
+	master                  masterFlags
 }
 
 func newServe(c *console) *cobra.Command {
@@ -81,6 +86,7 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.cert, "tls-cert", "", "certificate `file`; serves HTTPS")
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
 	f.access.flags(flags)
+	f.master.flags(flags)
 	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
 	return cmd
 }
@@ -139,8 +145,30 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	log := slog.New(slog.NewTextHandler(sink, &slog.HandlerOptions{Level: level}))
 	tuneMemory()
 	name := serverName()
+	master, err := f.master.open()
+	if err != nil {
+		return err
+	}
+	counts := metrics.New()
+	observer := runner.Observer(counts)
+	traced := tracing.Wanted(os.LookupEnv)
+	if traced {
+		t, err := tracing.Open(ctx, version())
+		if err != nil {
+			return err
+		}
+		defer func() {
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			if err := t.Close(last); err != nil {
+				log.Warn("traces not sent", "err", err)
+			}
+		}()
+		observer = both{counts, t}
+	}
 	s, err := system.Open(ctx, system.Config{
-		Data: f.data, Store: f.store, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
+		Observer: observer, Trace: traced,
+		Data: f.data, Store: f.store, Master: master, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
 		Kinds: standard.Kinds(), Import: openapi.Import, Pools: f.pools, Mocked: f.mock != "", SecretKey: f.secretKey,
 	})
 	if err != nil {
@@ -164,17 +192,18 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	counts.Watch(s.Store, s.Runner)
 	life, err := lifecycle.New(lifecycle.Options{Store: s.Store, Engine: s.Runner, Log: log, Export: filepath.Join(f.data, "exports")})
 	if err != nil {
 		return err
 	}
-	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Adapters: s.Adapters, Secrets: s.Secrets, Lifecycle: life, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
+	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Keys: s.Keys, Library: s.Library, Store: s.Store, Auth: a, Adapters: s.Adapters, Secrets: s.Secrets, Lifecycle: life, Metrics: counts, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
 	if err != nil {
 		return err
 	}
 	s.Own("OperationsManager", "getJobs", api.GetJobs)
 	s.Own("OperationsManager", "getTasks", api.GetTasks)
-	fires, err := triggers.New(triggers.Options{Store: s.Store, Bus: s.Bus, Library: s.Library, Engine: s.Runner, Auth: a, Log: log})
+	fires, err := triggers.New(triggers.Options{Store: s.Store, Bus: s.Bus, Library: s.Library, Engine: s.Runner, Auth: a, Log: log, Draining: s.Runner.Draining()})
 	if err != nil {
 		return err
 	}
@@ -264,4 +293,30 @@ func (c *console) mockAdapter(s *system.System, file string) error {
 		return adapters.Result{State: r.State, Outgoing: r.Outgoing, Error: r.Error}
 	})
 	return nil
+}
+
+// both tells two observers.
+type both [2]runner.Observer
+
+func (b both) Committed(turns int, took time.Duration, err error) {
+	b[0].Committed(turns, took, err)
+	b[1].Committed(turns, took, err)
+}
+
+func (b both) Turned(t runner.Turned) {
+	b[0].Turned(t)
+	b[1].Turned(t)
+}
+
+func (b both) Swept(jobs int) {
+	b[0].Swept(jobs)
+	b[1].Swept(jobs)
+}
+
+// version is that of the module the program was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "dev"
 }
