@@ -13,11 +13,15 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// Box seals texts, so that whoever copies the store learns nothing, and opens them again.
+// Box seals texts for a place, so that whoever copies the store learns nothing, and opens them
+// again; a *keyring.Keyring is one.
 type Box interface {
-	Seal(text []byte) ([]byte, error)
-	Open(sealed []byte) ([]byte, error)
+	Seal(ctx context.Context, place string, text []byte) (string, error)
+	Open(ctx context.Context, place, sealed string) ([]byte, error)
 }
+
+// place is what a secret is sealed for: it cannot be moved under another name.
+func place(name string) string { return "secret/" + name }
 
 // Secrets keeps secrets in a store. It is safe for concurrent use.
 type Secrets struct {
@@ -83,8 +87,7 @@ func (s *Secrets) Set(ctx context.Context, name, text, by string) (Secret, error
 	case !notFound(err):
 		return Secret{}, fmt.Errorf("secret %q: %w", name, err)
 	}
-	// The name is sealed, too: a text cannot be moved under another.
-	sealed, err := s.box.Seal(value.Array(value.String(name), value.String(text)).AppendJSON(nil))
+	sealed, err := s.box.Seal(ctx, place(name), []byte(text))
 	if err != nil {
 		return Secret{}, fmt.Errorf("seal secret %q: %w", name, err)
 	}
@@ -104,19 +107,8 @@ func (s *Secrets) Get(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sealed, err := unbase64(v.Get("sealed").Text())
-	if err != nil {
-		return "", err
-	}
-	plain, err := s.box.Open(sealed)
-	if err != nil {
-		return "", err
-	}
-	both, err := value.ParseLast(plain)
-	if err != nil || both.At(0).Text() != name {
-		return "", fmt.Errorf("what is stored under this name is not its own")
-	}
-	return both.At(1).Text(), nil
+	text, err := s.box.Open(ctx, place(name), v.Get("sealed").Text())
+	return string(text), err
 }
 
 // List describes all secrets, ordered by name.

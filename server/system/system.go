@@ -50,7 +50,6 @@ type Config struct {
 	Import     registry.Importer // of stored descriptions of APIs
 	Pools      []string          // whose instances are served; the default pool unless set
 	Mocked     bool              // kinds are described, but somebody else does their work
-	SecretKey  string            // file with the key that secrets are sealed with; in the data folder unless set
 	Log        *slog.Logger
 	Now        func() time.Time
 	Observer   runner.Observer // told what the runner does; nil for none
@@ -96,7 +95,7 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 	if s.Keys, err = c.openKeys(s.Store); err != nil {
 		return nil, err
 	}
-	if s.Secrets, err = c.openSecrets(s.Store); err != nil {
+	if s.Secrets, err = secrets.New(s.Store, s.Keys, c.Now); err != nil {
 		return nil, err
 	}
 	if s.Adapters, err = registry.New(registry.Options{
@@ -193,29 +192,6 @@ func (c *Config) openBus(ctx context.Context, st store.Store) (bus.Bus, error) {
 		},
 		Logger: c.Log,
 	}))
-}
-
-// openSecrets finds the key that secrets are sealed with. Without a data folder it lives as
-// long as the process, as the store does.
-func (c *Config) openSecrets(st store.Store) (*secrets.Secrets, error) {
-	var box secrets.Box
-	var err error
-	switch {
-	case c.SecretKey != "":
-		box, err = secrets.KeyFile(c.SecretKey)
-	case c.Data != "":
-		if err = os.MkdirAll(c.Data, 0o700); err == nil {
-			box, err = secrets.KeyFile(filepath.Join(c.Data, "secrets.key"))
-		}
-	default:
-		key := make([]byte, 32)
-		_, _ = rand.Read(key) // never fails
-		box, err = secrets.WithKey(key)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return secrets.New(st, box, c.Now)
 }
 
 // Work adds a worker that runs while the system runs.
