@@ -8,31 +8,22 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/heddlehq/heddle/engine/sealed"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// Box seals texts for a place, so that whoever copies the store learns nothing, and opens them
-// again; a *keyring.Keyring is one.
-type Box interface {
-	Seal(ctx context.Context, place string, text []byte) (string, error)
-	Open(ctx context.Context, place, sealed string) ([]byte, error)
-}
-
-// place is what a secret is sealed for: it cannot be moved under another name.
-func place(name string) string { return "secret/" + name }
-
 // Secrets keeps secrets in a store. It is safe for concurrent use.
 type Secrets struct {
 	store  store.Store
-	box    Box
+	box    sealed.Box
 	schema *store.Schema
 	now    func() time.Time
 }
 
 // New keeps secrets in a store, sealed by a box. A nil clock is the wall clock.
-func New(st store.Store, box Box, now func() time.Time) (*Secrets, error) {
+func New(st store.Store, box sealed.Box, now func() time.Time) (*Secrets, error) {
 	schema, err := store.NewSchema(store.Collections)
 	if err != nil {
 		return nil, err
@@ -110,6 +101,9 @@ func (s *Secrets) Get(ctx context.Context, name string) (string, error) {
 	text, err := s.box.Open(ctx, place(name), v.Get("sealed").Text())
 	return string(text), err
 }
+
+// place binds what is sealed to its name: it cannot be moved under another.
+func place(name string) string { return "secret/" + name }
 
 // List describes all secrets, ordered by name.
 func (s *Secrets) List(ctx context.Context) ([]Secret, error) {

@@ -85,6 +85,8 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
 	f.access.flags(flags)
 	f.master.flags(flags)
+	flags.StringVar(&f.master.folder, "secrets-dir", "", "`folder` whose files are secrets that adapters may name as $secret.file:NAME")
+	flags.StringVar(&f.master.prefix, "secrets-env", "HEDDLE_SECRET_", "`prefix` of the environment variables that adapters may name, without it, as $secret.env:NAME")
 	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
 	return cmd
 }
@@ -147,6 +149,10 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	sources, err := f.master.sources()
+	if err != nil {
+		return err
+	}
 	counts := metrics.New()
 	observer := runner.Observer(counts)
 	traced := tracing.Wanted(os.LookupEnv)
@@ -165,7 +171,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 		observer = both{counts, t}
 	}
 	s, err := system.Open(ctx, system.Config{
-		Observer: observer, Trace: traced,
+		Observer: observer, Trace: traced, Sources: sources,
 		Data: f.data, Store: f.store, Master: master, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
 		Kinds: standard.Kinds(), Import: openapi.Import, Pools: f.pools, Mocked: f.mock != "",
 	})
