@@ -309,9 +309,6 @@ func removeForms(c *call) (value.Value, error) {
 	return value.Object("status", value.String("success"), "message", value.String(fmt.Sprintf("Successfully deleted %d forms", len(ids)))), err
 }
 
-// noResults answers a list of things this server has none of.
-func noResults(c *call) (value.Value, error) { return c.constant(nil) }
-
 // listApplications lists the parts of the API as installed applications.
 func listApplications(c *call) (value.Value, error) {
 	all := make([]value.Value, len(applications))

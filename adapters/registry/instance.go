@@ -26,8 +26,6 @@ type Instance struct {
 	Revision int64
 }
 
-func (i Instance) adapter() adapters.Instance { return i.Instance }
-
 // instanceOf reads a document that was checked.
 func instanceOf(doc value.Value, revision int64) Instance {
 	i := Instance{App: doc.Get("app").Text(), Pool: doc.Get("pool").Text(), Doc: doc, Revision: revision}
@@ -287,6 +285,6 @@ func (r *Registry) Check(ctx context.Context, name string) error {
 		return fmt.Errorf("%w %q", ErrNotServed, name)
 	}
 	// On its own, so that the outcome is that of the stored configuration.
-	one := &adapters.Server{Kind: kind, Instances: []adapters.Instance{i.adapter()}, Secrets: r.Secrets, Log: r.Log}
+	one := &adapters.Server{Kind: kind, Instances: []adapters.Instance{i.Instance}, Secrets: r.Secrets, Log: r.Log}
 	return one.Try(ctx, name)
 }

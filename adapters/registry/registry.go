@@ -177,7 +177,7 @@ func (r *Registry) serve(ctx context.Context, running *sync.WaitGroup) {
 		i := r.instances[name]
 		if r.kinds[i.App] != nil && slices.Contains(r.Pools, i.Pool) {
 			p := place{i.Pool, i.App}
-			want[p] = append(want[p], i.adapter())
+			want[p] = append(want[p], i.Instance)
 		}
 	}
 	for p, s := range r.serving {
