@@ -19,7 +19,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -65,7 +64,6 @@ type cluster struct {
 	Config
 	options []kgo.Opt
 	client  *kgo.Client
-	admin   *kadm.Client
 	timeout time.Duration
 	broken  atomic.Pointer[error] // why the last connection did not come about
 }
@@ -95,7 +93,6 @@ func open(ctx context.Context, i adapters.Instance) (*cluster, error) {
 	if c.client, err = kgo.NewClient(c.options...); err != nil {
 		return nil, network.Wrong("%v", err)
 	}
-	c.admin = kadm.NewClient(c.client)
 	bounded, cancel := context.WithTimeout(ctx, min(c.timeout, 15*time.Second))
 	defer cancel()
 	if err := c.client.Ping(bounded); err != nil {
