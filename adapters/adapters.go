@@ -47,12 +47,13 @@ type Order struct {
 	Payloads     bool  // Incoming and Changes have references in place of large values, see package payload
 	Deadline     int64 // milliseconds since 1970; 0 = none
 	LeaseSeconds int
-	Mode         string      // "", engine.ModeValidate or engine.ModeForce
-	ResumeOf     string      // the iteration that was blocked, when a repair of it is ordered
-	Guard        value.Value // the limits of the task, see workflows.ParseGuard; Absent = none
-	Accept       int64       // as many changes may be made although a guard says no
-	Changes      value.Value // the change set to write, for engine.ModeValidate
-	Trace        string      // the W3C trace context that came with the order as a header; "" = none
+	Mode         string          // "", engine.ModeValidate or engine.ModeForce
+	Priority     engine.Priority // of the job; orders that wait in the hands of a worker wait by it
+	ResumeOf     string          // the iteration that was blocked, when a repair of it is ordered
+	Guard        value.Value     // the limits of the task, see workflows.ParseGuard; Absent = none
+	Accept       int64           // as many changes may be made although a guard says no
+	Changes      value.Value     // the change set to write, for engine.ModeValidate
+	Trace        string          // the W3C trace context that came with the order as a header; "" = none
 }
 
 // JSON is the message of the order.
@@ -77,6 +78,9 @@ func (o *Order) JSON() []byte {
 	w.OptInt("deadline", max(o.Deadline, 0))
 	w.Int("leaseSeconds", int64(o.LeaseSeconds))
 	w.OptText("mode", o.Mode)
+	if o.Priority != 0 {
+		w.Int("priority", int64(o.Priority.Level()))
+	}
 	w.OptText("resumeOf", o.ResumeOf)
 	w.OptValue("guard", o.Guard)
 	w.OptInt("accept", max(o.Accept, 0))
@@ -105,6 +109,9 @@ func ParseOrder(data []byte) (Order, error) {
 		ResumeOf: v.Get("resumeOf").Text(), Guard: v.Get("guard"), Changes: v.Get("changes"),
 	}
 	o.Accept, _ = v.Get("accept").Int()
+	if n, ok := v.Get("priority").Int(); ok {
+		o.Priority = engine.PriorityOf(int(n))
+	}
 	return o, check(v)
 }
 

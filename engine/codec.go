@@ -59,6 +59,9 @@ func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
 	w.OptText("type", j.Type)
 	w.OptText("status", string(j.Status))
 	w.OptInt("seq", j.Seq)
+	if j.Priority != 0 {
+		w.Int("priority", int64(j.Priority.Level()))
+	}
 	w.members("variables", j.Variables)
 	w.records("errors", j.Errors)
 	w.records("warnings", j.Warnings)
@@ -291,6 +294,9 @@ func AppendEventFolded(dst []byte, e *Event, values Values) []byte {
 		w.OptTexts("triggers", s.Triggers)
 		w.OptInt("force", s.Force)
 		w.OptTexts("only", s.Only)
+		if s.Priority != nil {
+			w.Int("priority", int64(s.Priority.Level()))
+		}
 		w.parent("parent", s.Parent)
 		w.repair(s.Repair)
 		w.Close('}')
@@ -351,6 +357,9 @@ func (m *Machine) Outline(v value.Value) (*Job, error) {
 		HeldAt: number(v, "heldAt"), HeldBy: v.Get("heldBy").Text(), Archived: v.Get("archived").Truth(), Breached: v.Get("breached").Truth(),
 		Handling: v.Get("handling").Truth(), Handled: v.Get("handled").Truth(), Reverts: int(number(v, "reverts")), Force: number(v, "force"), Only: texts(v, "only"),
 		Tasks: make([]*TaskState, len(m.places)),
+	}
+	if n, ok := v.Get("priority").Int(); ok {
+		j.Priority = PriorityOf(int(n))
 	}
 	counters := v.Get("counters")
 	for name := range counters.Members() {
@@ -500,8 +509,13 @@ func DecodeEvent(v value.Value) Event {
 		Graceful: v.Get("graceful").Truth(), Mode: v.Get("mode").Text(),
 	}
 	if s := v.Get("start"); s.IsObject() {
+		var p *Priority
+		if n, ok := s.Get("priority").Int(); ok {
+			p = new(PriorityOf(int(n)))
+		}
 		e.Start = &Start{
-			ID: s.Get("_id").Text(), Description: s.Get("description").Text(), Type: s.Get("type").Text(), Variables: s.Get("variables"),
+			Priority: p,
+			ID:       s.Get("_id").Text(), Description: s.Get("description").Text(), Type: s.Get("type").Text(), Variables: s.Get("variables"),
 			Groups: texts(s, "groups"), Initiator: s.Get("initiator").Text(), User: s.Get("user").Text(), Ancestors: texts(s, "ancestors"),
 			Triggers: texts(s, "triggers"), Force: number(s, "force"), Only: texts(s, "only"),
 			Parent: parent(s.Get("parent")),

@@ -87,6 +87,7 @@ type Job struct {
 	Variables   value.Value
 	Errors      []Record
 	Warnings    []Record
+	Priority    Priority
 	Groups      []string
 	Watchers    []string
 	Ancestors   []string // root first, the job itself last

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -74,8 +75,13 @@ func (m *Machine) newJob(ev Event) *Job {
 	if job.Type == "" {
 		job.Type = "automation"
 	}
+	job.Priority = PriorityOf(m.workflow.Priority)
+	if st.Priority != nil {
+		job.Priority = *st.Priority
+	}
 	if job.Description == "" {
-		job.Description = m.workflow.Description
+		d := m.workflow.Description
+		job.Description = strings.ToValidUTF8(d[:min(len(d), MaxDescription)], "")
 	}
 	idle := &TaskState{}
 	for i := range job.Tasks {

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
@@ -102,6 +103,10 @@ func decideAdmission(err error, a *answer) bool {
 		return true
 	}
 	switch {
+	case errors.Is(err, keyring.ErrForged):
+		a.status = http.StatusBadRequest
+	case errors.Is(err, keyring.ErrKey), errors.Is(err, runner.ErrNoKeys):
+		a.status, a.wait = http.StatusServiceUnavailable, time.Minute
 	case errors.Is(err, errUnderWay):
 		a.status, a.wait = http.StatusConflict, time.Second
 	case errors.Is(err, errBooksClosed):
@@ -200,6 +205,14 @@ func decideAuth(err error, a *answer) bool {
 	}
 	if _, ok := errors.AsType[*auth.Exists](err); ok {
 		a.status = http.StatusConflict
+		return true
+	}
+	if errors.Is(err, auth.ErrTaken) {
+		a.status = http.StatusConflict
+		return true
+	}
+	if errors.Is(err, errProvider) {
+		a.status, a.text, a.wait = http.StatusServiceUnavailable, errProvider.Error(), 10*time.Second
 		return true
 	}
 	a.status = http.StatusUnauthorized

@@ -13,6 +13,7 @@ import (
 
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/bus/membus"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
@@ -69,7 +70,15 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 	st := between(memory)
 	lib := library.New(library.Options{Store: st, Catalog: labCatalog{builtin.Catalog()}})
 	feed := membus.New(membus.Options{})
-	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib})
+	master, err := keyring.NewLocal(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := keyring.New(st, master, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := runner.New(runner.Options{Seal: keys, Store: st, Bus: feed, Library: lib})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
@@ -92,7 +101,7 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 		t.Fatal(err)
 	}
 	t.Cleanup(running(life.Run))
-	s, err := server.New(server.Options{Runner: run, Library: lib, Store: st, Auth: who, Lifecycle: life, Log: slog.New(slog.NewTextHandler(log, nil))})
+	s, err := server.New(server.Options{Keys: keys, Runner: run, Library: lib, Store: st, Auth: who, Lifecycle: life, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,8 @@ func routes() []route {
 	table := []route{
 		// who calls
 		{post, "/login", "login", auth.Public, login},
+		{get, "/login/oidc", "beginOIDC", auth.Public, beginOIDC},
+		{get, "/login/oidc/callback", "finishOIDC", auth.Public, finishOIDC},
 		{post, "/logout", "logout", auth.Known, logout},
 		{post, "/oauth/token", "getToken", auth.Public, oauthToken},
 		{get, "/user/settings", "getUserSettings", auth.Known, userSettings},
@@ -64,6 +66,8 @@ func routes() []route {
 		{get, "/heddle/audit/verify", "verifyAudit", auth.ReadAudit, verifyAudit},
 		{get, "/heddle/doctor", "checkStore", auth.ReadHealth, examine(false)},
 		{post, "/heddle/doctor", "repairStore", auth.OperateServers, examine(true)},
+		{get, "/heddle/keys", "getKeys", auth.ReadHealth, listKeys},
+		{post, "/heddle/keys/rotate", "rotateKeys", auth.OperateServers, rotateKeys},
 		{get, "/heddle/pprof/*", "getProfile", auth.OperateServers, profile},
 		{get, "/heddle/quarantine", "getQuarantine", auth.ReadHealth, listQuarantine},
 		{post, "/heddle/quarantine/:id/replay", "replayQuarantined", auth.OperateServers, replayQuarantine},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
@@ -48,6 +49,10 @@ type Options struct {
 	Name    string       // of this server, as health reports show it; "heddle" unless set
 	Version string       // of Heddle itself; "dev" unless set
 
+	// Keys opens encrypted values for those who may see them; without it nobody may.
+	Keys *keyring.Keyring
+	// OIDC lets people log in at an identity provider; nil does not.
+	OIDC *OIDC
 	// Limits bounds the calls of one account or address; see [DefaultLimits].
 	Limits Limits
 	// Basic lets service accounts show their id and secret with each call, over TLS alone.
@@ -74,6 +79,7 @@ type Server struct {
 	started time.Time
 	books   *books
 	limiter *limiter
+	oidc    *provider // nil without any
 
 	forgetting forgetting
 }
@@ -117,6 +123,12 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
 	s.limiter = newLimiter(o.Limits, o.Now)
+	if o.OIDC != nil {
+		if err := o.OIDC.Check(); err != nil {
+			return nil, fmt.Errorf("new server: OIDC: %w", err)
+		}
+		s.oidc = &provider{OIDC: o.OIDC}
+	}
 	s.books = newBooks(o.Store, o.Now, o.Log)
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail
@@ -183,7 +195,13 @@ func (c *call) run() (value.Value, error) {
 			return value.Absent, err
 		}
 	}
-	do := func() (value.Value, error) { return c.deed.route.handle(c) }
+	do := func() (value.Value, error) {
+		v, err := c.deed.route.handle(c)
+		if err != nil {
+			return v, err
+		}
+		return c.shown(v)
+	}
 	if key := c.Request().Header.Get(OnceHeader); key != "" && c.who != nil && unsafe(c.Request().Method) {
 		c.forget(c.Request().Context())
 		return c.once(key, do)

@@ -40,6 +40,14 @@ func Parse(doc value.Value) (*Workflow, Problems) {
 	w.OutputSchema = r.kind(doc, "", "outputSchema", value.KindObject)
 	w.SLA = r.whole(doc, "", "sla")
 	w.Timeout = r.whole(doc, "", "timeout")
+	w.Priority = UsualPriority
+	if !doc.Get("priority").IsNothing() {
+		if n := r.whole(doc, "", "priority"); n < 0 || n > MaxPriority {
+			r.errorf("/priority", "range", "A priority is a whole number from 0, the lowest, to %d, the highest, not %d.", MaxPriority, n)
+		} else {
+			w.Priority = int(n)
+		}
+	}
 	w.Decorators = r.decorators(doc, "")
 	if h := doc.Get("errorHandler"); h.IsString() {
 		w.ErrorHandler = h.Text()

@@ -13,6 +13,12 @@ const (
 	ErrorHandlerID = "error_handler"
 )
 
+// The priorities of jobs go from 0, the lowest, to MaxPriority.
+const (
+	UsualPriority = 5
+	MaxPriority   = 9
+)
+
 // Workflow is a graph of tasks joined by transitions, normalised: transitions name only
 // tasks that exist, and every task is a key of the graph. Doc keeps the document as it was
 // written, left-over keys and unknown fields included, so that export loses nothing.
@@ -28,6 +34,7 @@ type Workflow struct {
 	Transitions  []Transition
 	InputSchema  value.Value // as supplied; Absent when the document has none
 	OutputSchema value.Value
+	Priority     int    // of its jobs unless a start says otherwise: 0 lowest, 9 highest, UsualPriority when the document says nothing
 	ErrorHandler string // name of the workflow to run before the job enters "error"; "" = none
 	SLA          int64  // longest expected run time in milliseconds; 0 = none
 	Timeout      int64  // longest allowed run time in milliseconds; 0 = none

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/sealed"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/transformation"
@@ -42,7 +43,7 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 		r.startRepair(ctx, t, e, again, refuse)
 		return
 	}
-	variables, err := r.childVariables(ctx, e)
+	variables, err := r.childVariables(ctx, family(parent), e)
 	if err != nil {
 		refuse(engine.ClassData, err)
 		return
@@ -54,7 +55,8 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 	}
 	m, start, err := r.prepare(ctx, Begin{Workflow: name, Start: engine.Start{
 		ID: e.Child, Variables: variables, Groups: parent.Groups, Initiator: parent.Initiator, User: parent.User, Ancestors: parent.Ancestors, Triggers: parent.Triggers,
-		Parent: &engine.Parent{Job: t.id, Task: e.Task, Iteration: e.Iteration, Element: e.Element},
+		Priority: &parent.Priority,
+		Parent:   &engine.Parent{Job: t.id, Task: e.Task, Iteration: e.Iteration, Element: e.Element},
 	}})
 	if err != nil {
 		r.unavailable(t, err, func() { refuse(engine.ClassChild, err) })
@@ -124,7 +126,7 @@ func (r *Runner) unavailable(t *turn, err error, refuse func()) {
 }
 
 // childVariables computes the variables of a loop's element with a transformation.
-func (r *Runner) childVariables(ctx context.Context, e *engine.Effect) (value.Value, error) {
+func (r *Runner) childVariables(ctx context.Context, place string, e *engine.Effect) (value.Value, error) {
 	if e.Transformation == "" {
 		return e.Variables, nil
 	}
@@ -132,9 +134,20 @@ func (r *Runner) childVariables(ctx context.Context, e *engine.Effect) (value.Va
 	if err != nil {
 		return value.Absent, err
 	}
-	out, err := t.Element(e.Current, transformation.Options{Now: r.Now()})
+	current, secrets, err := r.opened(ctx, place, e.Current)
+	if err != nil {
+		return value.Absent, err
+	}
+	out, err := t.Element(current, transformation.Options{Now: r.Now()})
 	if err != nil {
 		return value.Absent, fmt.Errorf("transformation %q: %w", t.Name, err)
+	}
+	if sealed.Holds(e.Current) {
+		o := r.kept(ctx, place, engine.Outcome{Outgoing: out}, secrets)
+		if o.State == workflows.Blocked {
+			return value.Absent, errors.New(o.Error.Get("message").Text())
+		}
+		out = o.Outgoing
 	}
 	return engine.Merged(e.Variables, out), nil
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -28,9 +29,13 @@ func (e *InputError) Error() string {
 
 // checkPatch compares changed variables with the workflow's input schema. What else is wrong
 // with the job's variables is not the change's fault.
-func checkPatch(st State, patch value.Value) error {
+func (r *Runner) checkPatch(ctx context.Context, st State, patch value.Value) error {
 	w := st.Machine.Workflow()
-	broken, err := w.CheckInput(engine.Merged(st.Job.Variables, patch), false)
+	clear, _, err := r.opened(ctx, family(st.Job), engine.Merged(st.Job.Variables, patch))
+	if err != nil {
+		return err
+	}
+	broken, err := w.CheckInput(clear, false)
 	if err != nil {
 		return err
 	}

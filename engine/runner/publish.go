@@ -227,7 +227,7 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		o := adapters.Order{
 			Key: e.Key, Job: t.id, Root: family(job), Payloads: folded, Workflow: job.Name, Task: e.Task, Iteration: e.Iteration, Attempt: e.Attempt,
 			App: e.App, Method: e.Method, AdapterID: e.Incoming.Get("adapter_id").Text(), Actor: e.Actor, Initiator: job.Initiator,
-			Incoming: large.incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode,
+			Incoming: large.incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode, Priority: job.Priority,
 			ResumeOf: e.ResumeOf, Guard: e.Guard, Accept: e.Accept, Changes: large.changes,
 		}
 		return bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}, true

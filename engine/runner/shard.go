@@ -57,6 +57,16 @@ type entry struct {
 	fresh    int64           // the round in which it was read from the store
 	due      int64           // for which its timer was set last
 	folder   *payload.Folder // nil until something was written
+	marks    *marks          // of its workflow, once read
+	read     bool
+}
+
+// marked are the marks of the job's workflow, nil without any.
+func (e *entry) marked() *marks {
+	if !e.read {
+		e.marks, e.read = marksOf(e.machine.Workflow()), true
+	}
+	return e.marks
 }
 
 // shard steps the jobs that hash to it, one turn at a time. Its memory is its own.
@@ -184,15 +194,19 @@ func (s *shard) fill() {
 	}
 }
 
-// take puts an item into its workflow's lane. Jobs that are not in memory share one.
+// take puts an item into its workflow's lane. Jobs that are not in memory share one, of the usual
+// priority.
 func (s *shard) take(it *item) {
-	workflow := ""
+	workflow, priority := "", engine.Priority(0)
 	if it.machine != nil {
-		workflow = it.machine.Workflow().Name
+		workflow, priority = it.machine.Workflow().Name, engine.PriorityOf(it.machine.Workflow().Priority)
+		if start := it.event.Start; start != nil && start.Priority != nil {
+			priority = *start.Priority
+		}
 	} else if e := s.cache[it.job]; e != nil {
-		workflow = e.machine.Workflow().Name
+		workflow, priority = e.machine.Workflow().Name, e.job.Priority
 	}
-	s.intake.add(workflow, it)
+	s.intake.add(workflow, priority, it)
 }
 
 // round makes one turn for each job of the batch, commits them together and passes them on

@@ -13,7 +13,9 @@ import (
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/payload"
+	"github.com/heddlehq/heddle/engine/sealed"
 	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -212,7 +214,7 @@ func (t *turn) step(ctx context.Context, ev engine.Event) error {
 		}
 		ev.Variables = child.Machine.Result(child.Job)
 	}
-	effects, err := t.apply(t.fitting(ev))
+	effects, err := t.apply(ctx, t.fitting(ev))
 	if err != nil {
 		return err
 	}
@@ -220,7 +222,11 @@ func (t *turn) step(ctx context.Context, ev engine.Event) error {
 	return nil
 }
 
-func (t *turn) apply(ev engine.Event) ([]engine.Effect, error) {
+func (t *turn) apply(ctx context.Context, ev engine.Event) ([]engine.Effect, error) {
+	ev, err := t.sealed(ctx, ev)
+	if err != nil {
+		return nil, err
+	}
 	next, effects, err := t.entry.machine.Step(t.current(), ev)
 	if err != nil {
 		return nil, err
@@ -253,7 +259,7 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 				continue
 			}
 			now := t.shard.r.Now()
-			more, err := t.apply(t.fitting(engine.Event{
+			more, err := t.apply(ctx, t.fitting(engine.Event{
 				Type: engine.TaskFinished, At: now.UnixMilli(), Task: e.Task, Iteration: e.Iteration, Outcome: t.run(ctx, task, e),
 			}))
 			if err == nil {
@@ -323,8 +329,18 @@ func (t *turn) run(ctx context.Context, task builtin.Task, e engine.Effect) (o e
 			o = engine.Fail(engine.ClassInternal, fmt.Sprintf("%s.%s met a defect of its own: %v", e.App, e.Method, p))
 		}
 	}()
+	place := family(t.current())
+	incoming, secrets, err := t.shard.r.opened(ctx, place, e.Incoming)
+	if err != nil {
+		return locked(err)
+	}
+	defer func() {
+		if sealed.Holds(e.Incoming) && o.State != workflows.Blocked {
+			o = t.shard.r.kept(ctx, place, o, secrets)
+		}
+	}()
 	return task.Run(&builtin.Call{
-		Context: ctx, Incoming: e.Incoming, Job: t.current(), Task: e.Task, Iteration: e.Iteration,
+		Context: ctx, Incoming: incoming, Job: t.current(), Task: e.Task, Iteration: e.Iteration,
 		Now: t.shard.r.Now(), Documents: t.shard.r.Library.Documents(ctx),
 	})
 }

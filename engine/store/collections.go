@@ -15,6 +15,7 @@ const (
 	Groups           = "groups"
 	History          = "history"
 	Jobs             = "jobs"
+	Keys             = "keys"
 	Payloads         = "payloads"
 	Prebuilts        = "prebuilts"
 	Profiles         = "profiles"
@@ -43,6 +44,7 @@ var Collections = []Collection{
 		Name: Accounts,
 		Fields: []Field{
 			{Name: "username", Type: Text, Unique: true},
+			{Name: "subject", Type: Text, Unique: true}, // at an identity provider
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
 		},
@@ -176,6 +178,10 @@ var Collections = []Collection{
 			Sparsely("live"),
 			Sparsely("archived"),
 		},
+	},
+	{
+		Name:   Keys, // that values are encrypted with, each wrapped by a master key, which is elsewhere
+		Fields: []Field{{Name: "created", Type: Time}, {Name: "master", Type: Text}},
 	},
 	{
 		Name: Payloads, // the texts of large values, by the root of the jobs that hold them; see package payload

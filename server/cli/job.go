@@ -48,6 +48,7 @@ func newJob(c *console) *cobra.Command {
 func (c *console) jobStart(r *remote) *cobra.Command {
 	var variables, description string
 	var watch bool
+	priority := priorityFlag(-1)
 	cmd := &cobra.Command{
 		Use:   "start WORKFLOW",
 		Short: "Start a job of a workflow",
@@ -62,6 +63,9 @@ func (c *console) jobStart(r *remote) *cobra.Command {
 			options := value.Object("type", value.String("automation"), "variables", vars)
 			if description != "" {
 				options = options.With("description", value.String(description))
+			}
+			if priority >= 0 {
+				options = options.With("priority", value.Int(int64(priority)))
 			}
 			cl := r.client()
 			answer, err := cl.post(cmd.Context(), jobs+"/start", value.Object("workflow", value.String(args[0]), "options", options))
@@ -82,6 +86,7 @@ func (c *console) jobStart(r *remote) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&variables, "variables", "", "job variables: a JSON object, or `@file` to read one")
 	cmd.Flags().StringVar(&description, "description", "", "what the job is for")
+	cmd.Flags().Var(&priority, "priority", "from 0, the lowest, to 9, the highest; the workflow's unless given, which is 5 unless it says otherwise")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show the tasks as they run, and exit as the job ends")
 	return cmd
 }
@@ -97,7 +102,7 @@ func (c *console) jobList(r *remote) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q := url.Values{
 				"limit": {strconv.Itoa(limit)}, "skip": {strconv.Itoa(skip)}, "sort": {"metrics.start_time"}, "order": {"-1"},
-				"include": {"name,status,description,metrics"},
+				"include": {"name,status,description,metrics,priority"},
 			}
 			if status != "" {
 				q.Set("in[status]", status)
@@ -114,9 +119,9 @@ func (c *console) jobList(r *remote) *cobra.Command {
 				return nil
 			}
 			t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(t, "ID\tSTATUS\tSTARTED\tWORKFLOW")
+			fmt.Fprintln(t, "ID\tSTATUS\tPRIORITY\tSTARTED\tWORKFLOW")
 			for _, j := range answer.Get("data").Elements() {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", j.Get("_id").Text(), j.Get("status").Text(), when(j.Path("metrics", "start_time")), j.Get("name").Text())
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", j.Get("_id").Text(), j.Get("status").Text(), j.Get("priority"), when(j.Path("metrics", "start_time")), j.Get("name").Text())
 			}
 			if err := t.Flush(); err != nil {
 				return err

@@ -46,6 +46,8 @@ var commands = []func(*console) *cobra.Command{
 	newServer,
 	newQuarantine,
 	newAudit,
+	newKey,
+	newToken,
 	newDoctor,
 	newBench,
 }

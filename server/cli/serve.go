@@ -41,6 +41,7 @@ type serveFlags struct {
 	cert, key               string
 	insecure                bool
 	access                  accessFlags
+	master                  masterFlags
 }
 
 func newServe(c *console) *cobra.Command {
@@ -76,6 +77,7 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.cert, "tls-cert", "", "certificate `file`; serves HTTPS")
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
 	f.access.flags(flags)
+	f.master.flags(flags)
 	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
 	return cmd
 }
@@ -134,8 +136,12 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	log := slog.New(slog.NewTextHandler(sink, &slog.HandlerOptions{Level: level}))
 	tuneMemory()
 	name := serverName()
+	master, err := f.master.open()
+	if err != nil {
+		return err
+	}
 	s, err := system.Open(ctx, system.Config{
-		Data: f.data, Store: f.store, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
+		Data: f.data, Store: f.store, Master: master, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
 	})
 	if err != nil {
 		return err
@@ -162,13 +168,13 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Lifecycle: life, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
+	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Keys: s.Keys, Library: s.Library, Store: s.Store, Auth: a, Lifecycle: life, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
 	if err != nil {
 		return err
 	}
 	s.Own("OperationsManager", "getJobs", api.GetJobs)
 	s.Own("OperationsManager", "getTasks", api.GetTasks)
-	fires, err := triggers.New(triggers.Options{Store: s.Store, Bus: s.Bus, Library: s.Library, Engine: s.Runner, Auth: a, Log: log})
+	fires, err := triggers.New(triggers.Options{Store: s.Store, Bus: s.Bus, Library: s.Library, Engine: s.Runner, Auth: a, Log: log, Draining: s.Runner.Draining()})
 	if err != nil {
 		return err
 	}

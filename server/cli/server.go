@@ -56,8 +56,8 @@ func newServerDrain(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drain",
 		Short: "Let a server give its work to the others, so that it can be stopped",
-		Long: `Drain tells the server to start no more jobs and to give its partitions to the other servers
-on the store. It returns when they have taken them; then the server can be stopped without
+		Long: `Drain tells the server to start no more jobs, to fire no more triggers and to give its partitions
+to the other servers on the store. It returns when they have taken them; then the server can be stopped without
 anybody noticing. A server that is alone keeps running the jobs it has.`,
 		Example: "  heddle server drain --server http://10.0.0.7:3000",
 		Args:    cobra.NoArgs,
