@@ -82,11 +82,7 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, err := secrets.WithKey(make([]byte, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	vault, err := secrets.New(st, box, nil)
+	vault, err := secrets.New(st, keys, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/payload"
+	"github.com/heddlehq/heddle/engine/sealed"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -26,9 +27,10 @@ type Options struct {
 	Kinds   []*adapters.Kind
 	Base    workflows.Catalog // methods that are nobody's adapter; they go first
 	Secrets adapters.Secrets
-	Pools   []string // whose instances this process serves; nil is the default pool
-	Import  Importer // of stored descriptions of APIs; nil knows none
-	Idle    bool     // describe the kinds, but leave the work to others
+	Seal    sealed.Box // opens the sealed values of orders; nil opens none
+	Pools   []string   // whose instances this process serves; nil is the default pool
+	Import  Importer   // of stored descriptions of APIs; nil knows none
+	Idle    bool       // describe the kinds, but leave the work to others
 
 	Partitions int
 	Payloads   *payload.Payloads
@@ -235,7 +237,7 @@ func (r *Registry) start(ctx context.Context, running *sync.WaitGroup, p place, 
 	ctx, stop := context.WithCancel(ctx)
 	kind := r.kinds[p.app]
 	s := &serving{stop: stop, server: &adapters.Server{
-		Bus: r.Bus, Kind: kind, Instances: instances, Secrets: r.Secrets, Pool: p.pool, Partitions: r.Partitions, Payloads: r.Payloads,
+		Bus: r.Bus, Kind: kind, Instances: instances, Secrets: r.Secrets, Seal: r.Seal, Pool: p.pool, Partitions: r.Partitions, Payloads: r.Payloads,
 		Parallel: parallel, Own: true, Log: r.Log,
 	}}
 	if r.Name != "" {

@@ -2,7 +2,6 @@ package secrets
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
@@ -13,16 +12,8 @@ import (
 
 func notFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
 
-func unbase64(text string) ([]byte, error) {
-	data, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return nil, fmt.Errorf("the stored secret is damaged: %w", err)
-	}
-	return data, nil
-}
-
-func (s *Secrets) commit(ctx context.Context, m Secret, sealed []byte, expect int64) error {
-	doc := value.Object("_id", value.String(m.Name), "name", value.String(m.Name), "sealed", value.String(base64.StdEncoding.EncodeToString(sealed)),
+func (s *Secrets) commit(ctx context.Context, m Secret, sealed string, expect int64) error {
+	doc := value.Object("_id", value.String(m.Name), "name", value.String(m.Name), "sealed", value.String(sealed),
 		"created", value.Time(m.Created), "createdBy", value.String(m.CreatedBy), "lastUpdated", value.Time(m.Updated), "lastUpdatedBy", value.String(m.UpdatedBy))
 	c, err := s.schema.Collection(store.Secrets)
 	if err != nil {

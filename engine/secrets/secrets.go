@@ -8,27 +8,22 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/heddlehq/heddle/engine/sealed"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// Box seals texts, so that whoever copies the store learns nothing, and opens them again.
-type Box interface {
-	Seal(text []byte) ([]byte, error)
-	Open(sealed []byte) ([]byte, error)
-}
-
 // Secrets keeps secrets in a store. It is safe for concurrent use.
 type Secrets struct {
 	store  store.Store
-	box    Box
+	box    sealed.Box
 	schema *store.Schema
 	now    func() time.Time
 }
 
 // New keeps secrets in a store, sealed by a box. A nil clock is the wall clock.
-func New(st store.Store, box Box, now func() time.Time) (*Secrets, error) {
+func New(st store.Store, box sealed.Box, now func() time.Time) (*Secrets, error) {
 	schema, err := store.NewSchema(store.Collections)
 	if err != nil {
 		return nil, err
@@ -83,8 +78,7 @@ func (s *Secrets) Set(ctx context.Context, name, text, by string) (Secret, error
 	case !notFound(err):
 		return Secret{}, fmt.Errorf("secret %q: %w", name, err)
 	}
-	// The name is sealed, too: a text cannot be moved under another.
-	sealed, err := s.box.Seal(value.Array(value.String(name), value.String(text)).AppendJSON(nil))
+	sealed, err := s.box.Seal(ctx, place(name), []byte(text))
 	if err != nil {
 		return Secret{}, fmt.Errorf("seal secret %q: %w", name, err)
 	}
@@ -104,20 +98,12 @@ func (s *Secrets) Get(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sealed, err := unbase64(v.Get("sealed").Text())
-	if err != nil {
-		return "", err
-	}
-	plain, err := s.box.Open(sealed)
-	if err != nil {
-		return "", err
-	}
-	both, err := value.ParseLast(plain)
-	if err != nil || both.At(0).Text() != name {
-		return "", fmt.Errorf("what is stored under this name is not its own")
-	}
-	return both.At(1).Text(), nil
+	text, err := s.box.Open(ctx, place(name), v.Get("sealed").Text())
+	return string(text), err
 }
+
+// place binds what is sealed to its name: it cannot be moved under another.
+func place(name string) string { return "secret/" + name }
 
 // List describes all secrets, ordered by name.
 func (s *Secrets) List(ctx context.Context) ([]Secret, error) {

@@ -1,12 +1,12 @@
 package secrets_test
 
 import (
+	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/secrets"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
@@ -19,25 +19,28 @@ func TestSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "secrets.key")
-	open := func(file string) *secrets.Secrets {
+	open := func(key byte) *secrets.Secrets {
 		t.Helper()
-		box, err := secrets.KeyFile(file)
+		master, err := keyring.NewLocal(bytes.Repeat([]byte{key}, 32))
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := secrets.New(st, box, nil)
+		keys, err := keyring.New(st, master, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := secrets.New(st, keys, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	s := open(file)
+	s := open(1)
 	for _, text := range []string{"opensesame", "swordfish"} {
 		if _, err := s.Set(t.Context(), "snow.token", text, "ada"); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := open(file).Get(t.Context(), "snow.token"); got != text || err != nil {
+		if got, err := open(1).Get(t.Context(), "snow.token"); got != text || err != nil {
 			t.Errorf("got %q, %v; want %q", got, err, text)
 		}
 	}
@@ -49,7 +52,7 @@ func TestSecrets(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Name != "snow.token" || list[0].CreatedBy != "ada" || list[0].Updated.Before(list[0].Created) {
 		t.Errorf("list %+v, %v", list, err)
 	}
-	if _, err := open(filepath.Join(t.TempDir(), "other.key")).Get(t.Context(), "snow.token"); err == nil || !strings.Contains(err.Error(), "another key") {
+	if _, err := open(2).Get(t.Context(), "snow.token"); !errors.Is(err, keyring.ErrKey) {
 		t.Errorf("with another key: %v", err)
 	}
 
@@ -73,23 +76,5 @@ func TestSecrets(t *testing.T) {
 		if _, ok := errors.AsType[*workflows.Invalid](err); !ok {
 			t.Errorf("set %q to %d bytes: %v", name, len(text), err)
 		}
-	}
-}
-
-func TestKeyFile_isKept(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "secrets.key")
-	if _, err := secrets.KeyFile(file); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(file)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	if err := os.WriteFile(file, []byte("no key"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := secrets.KeyFile(file); err == nil || !strings.Contains(err.Error(), file) {
-		t.Errorf("a damaged key: %v", err)
 	}
 }

@@ -41,7 +41,6 @@ type serveFlags struct {
 	listen, data, busListen string
 	store                   string
 	nats, allow, pools      []string
-	secretKey               string
 	password, release, mock string
 	logLevel                string
 	cert, key               string
@@ -81,12 +80,13 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.mock, "mock", "", "answer adapter tasks from a mock `file`; those it does not name succeed without outputs")
 	flags.StringSliceVar(&f.allow, "allow-address", nil, "`networks` such as 10.0.0.0/8 that restCall tasks may reach although they are not public")
 	flags.StringSliceVar(&f.pools, "pools", nil, "`names` of the pools whose adapter instances this server works for; default unless given")
-	flags.StringVar(&f.secretKey, "secret-key", "", "`file` of the key that secrets are sealed with; servers that share a store need the same one; made in the data folder unless given")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.cert, "tls-cert", "", "certificate `file`; serves HTTPS")
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
 	f.access.flags(flags)
 	f.master.flags(flags)
+	flags.StringVar(&f.master.folder, "secrets-dir", "", "`folder` whose files are secrets that adapters may name as $secret.file:NAME")
+	flags.StringVar(&f.master.prefix, "secrets-env", "HEDDLE_SECRET_", "`prefix` of the environment variables that adapters may name, without it, as $secret.env:NAME")
 	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
 	return cmd
 }
@@ -149,6 +149,10 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	sources, err := f.master.sources()
+	if err != nil {
+		return err
+	}
 	counts := metrics.New()
 	observer := runner.Observer(counts)
 	traced := tracing.Wanted(os.LookupEnv)
@@ -167,9 +171,9 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 		observer = both{counts, t}
 	}
 	s, err := system.Open(ctx, system.Config{
-		Observer: observer, Trace: traced,
+		Observer: observer, Trace: traced, Sources: sources,
 		Data: f.data, Store: f.store, Master: master, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
-		Kinds: standard.Kinds(), Import: openapi.Import, Pools: f.pools, Mocked: f.mock != "", SecretKey: f.secretKey,
+		Kinds: standard.Kinds(), Import: openapi.Import, Pools: f.pools, Mocked: f.mock != "",
 	})
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ import (
 	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/secrets"
+	"github.com/heddlehq/heddle/engine/sources"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
 	"github.com/heddlehq/heddle/engine/store/mongostore"
@@ -46,11 +47,11 @@ type Config struct {
 	Allow      []netip.Prefix    // addresses that are not public but tasks may call all the same
 	Payloads   payload.Options   // limits of large values
 	Master     keyring.Master    // the master key; unless set that in the file master.key of the data folder
+	Sources    *sources.Sources  // where secrets of adapters are besides the store; nil for nowhere
 	Kinds      []*adapters.Kind  // of adapters, whose stored instances are served
 	Import     registry.Importer // of stored descriptions of APIs
 	Pools      []string          // whose instances are served; the default pool unless set
 	Mocked     bool              // kinds are described, but somebody else does their work
-	SecretKey  string            // file with the key that secrets are sealed with; in the data folder unless set
 	Log        *slog.Logger
 	Now        func() time.Time
 	Observer   runner.Observer // told what the runner does; nil for none
@@ -68,6 +69,7 @@ type System struct {
 	Runner   *runner.Runner
 	Adapters *registry.Registry
 	Secrets  *secrets.Secrets
+	secrets  adapters.Secrets // stored ones and those of the sources
 	workers  []func(ctx context.Context) error
 	own      map[string]adapters.Handler // tasks that whoever opened the system does, by "app.method"
 }
@@ -96,11 +98,17 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 	if s.Keys, err = c.openKeys(s.Store); err != nil {
 		return nil, err
 	}
-	if s.Secrets, err = c.openSecrets(s.Store); err != nil {
+	if s.Secrets, err = secrets.New(s.Store, s.Keys, c.Now); err != nil {
 		return nil, err
 	}
+	known := sources.Sources{}
+	if c.Sources != nil {
+		known = *c.Sources
+	}
+	known.Stored = s.Secrets.Get
+	s.secrets = known.Get
 	if s.Adapters, err = registry.New(registry.Options{
-		Store: s.Store, Bus: s.Bus, Kinds: c.Kinds, Base: builtin.Catalog(), Secrets: s.Secrets.Get, Pools: c.Pools, Import: c.Import, Idle: c.Mocked,
+		Store: s.Store, Bus: s.Bus, Kinds: c.Kinds, Base: builtin.Catalog(), Secrets: s.secrets, Seal: s.Keys, Pools: c.Pools, Import: c.Import, Idle: c.Mocked,
 		Partitions: c.Partitions, Payloads: s.Payloads, Name: c.Name, Log: c.Log, Now: c.Now,
 	}); err != nil {
 		return nil, err
@@ -195,29 +203,6 @@ func (c *Config) openBus(ctx context.Context, st store.Store) (bus.Bus, error) {
 	}))
 }
 
-// openSecrets finds the key that secrets are sealed with. Without a data folder it lives as
-// long as the process, as the store does.
-func (c *Config) openSecrets(st store.Store) (*secrets.Secrets, error) {
-	var box secrets.Box
-	var err error
-	switch {
-	case c.SecretKey != "":
-		box, err = secrets.KeyFile(c.SecretKey)
-	case c.Data != "":
-		if err = os.MkdirAll(c.Data, 0o700); err == nil {
-			box, err = secrets.KeyFile(filepath.Join(c.Data, "secrets.key"))
-		}
-	default:
-		key := make([]byte, 32)
-		_, _ = rand.Read(key) // never fails
-		box, err = secrets.WithKey(key)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return secrets.New(st, box, c.Now)
-}
-
 // Work adds a worker that runs while the system runs.
 func (s *System) Work(w adapters.Worker, handle adapters.Handler) {
 	w.Partitions, w.Payloads, w.Own, w.Seal = s.Partitions, s.Payloads, true, s.Keys
@@ -238,7 +223,7 @@ func (s *System) Own(app, method string, handle adapters.Handler) {
 
 // Adapt serves a kind of adapter with the given instances while the system runs.
 func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
-	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Seal: s.Keys, Own: true, Log: s.Log}
+	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Secrets: s.secrets, Seal: s.Keys, Own: true, Log: s.Log}
 	s.workers = append(s.workers, server.Run)
 }
 
