@@ -37,6 +37,9 @@ func Kind() *adapters.Kind {
 	return &adapters.Kind{
 		App: App, Version: "1.0.0", Summary: "Reads and commits files of Git repositories.", Config: adapters.SchemaOf[Config](),
 		Open: func(_ context.Context, i adapters.Instance) (any, error) { return open(i) },
+		Check: func(ctx context.Context, _ adapters.Instance, client any) error {
+			return client.(*repository).check(ctx)
+		},
 		Methods: []adapters.Spec{
 			adapters.Method("commit", commit).Says("Writes and deletes files in one commit, and pushes it.").MayWarn(),
 			adapters.Method("list", list).Says("Lists the files of a folder.").ReadOnly().MayWarn(),

@@ -174,6 +174,15 @@ func list(ctx context.Context, call *adapters.Call, in listInput) (listOutput, e
 	return out, nil
 }
 
+func (r *repository) check(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	if _, _, err := r.look(bounded, func(*packp.AdvRefs) (plumbing.Hash, error) { return plumbing.ZeroHash, nil }); err != nil {
+		return r.because(ctx, err)
+	}
+	return nil
+}
+
 type refsOutput struct {
 	Branches map[string]string `json:"branches" doc:"commits by the names of branches"`
 	Tags     map[string]string `json:"tags" doc:"commits by the names of tags"`

@@ -19,7 +19,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -51,7 +50,8 @@ type Config struct {
 func Kind() *adapters.Kind {
 	return &adapters.Kind{
 		App: App, Version: "1.0.0", Summary: "Produces and consumes messages of Kafka topics.", Config: adapters.SchemaOf[Config](),
-		Open: func(ctx context.Context, i adapters.Instance) (any, error) { return open(ctx, i) },
+		Open:  func(ctx context.Context, i adapters.Instance) (any, error) { return open(ctx, i) },
+		Check: func(ctx context.Context, _ adapters.Instance, client any) error { return client.(*cluster).check(ctx) },
 		Methods: []adapters.Spec{
 			adapters.Method("commit", commit).Says("Stores how far a group has come in a topic.").MayWarn(),
 			adapters.Method("consume", consume).Says("Gets a batch of messages, without a trace in the cluster.").ReadOnly().MayWarn(),
@@ -65,7 +65,6 @@ type cluster struct {
 	Config
 	options []kgo.Opt
 	client  *kgo.Client
-	admin   *kadm.Client
 	timeout time.Duration
 	broken  atomic.Pointer[error] // why the last connection did not come about
 }
@@ -95,14 +94,20 @@ func open(ctx context.Context, i adapters.Instance) (*cluster, error) {
 	if c.client, err = kgo.NewClient(c.options...); err != nil {
 		return nil, network.Wrong("%v", err)
 	}
-	c.admin = kadm.NewClient(c.client)
+	if err := c.check(ctx); err != nil {
+		c.client.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *cluster) check(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, min(c.timeout, 15*time.Second))
 	defer cancel()
 	if err := c.client.Ping(bounded); err != nil {
-		c.client.Close()
-		return nil, c.because(ctx, err)
+		return c.because(ctx, err)
 	}
-	return c, nil
+	return nil
 }
 
 func (c *cluster) configure() error {

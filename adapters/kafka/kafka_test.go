@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/adaptertest"
@@ -43,7 +44,11 @@ func cluster(t *testing.T, more ...kfake.Opt) value.Value {
 
 func TestProduceAndConsume(t *testing.T) {
 	t.Parallel()
-	config := cluster(t)
+	t.Run("newest", func(t *testing.T) { produceAndConsume(t, cluster(t)) })
+	t.Run("2.4", func(t *testing.T) { produceAndConsume(t, cluster(t, kfake.MaxVersions(kversion.V2_4_0()))) })
+}
+
+func produceAndConsume(t *testing.T, config value.Value) {
 	v := call(t, config, "produce", `{"topic":"one","messages":[{"key":"a","value":{"n":1},"headers":{"h":"x"}},{"value":"text"},{"key":"a","value":null}]}`)
 	if v.Get("outgoing").String() != `{"offsets":[{"partition":0,"offset":0},{"partition":0,"offset":1},{"partition":0,"offset":2}]}` {
 		t.Fatal(v)

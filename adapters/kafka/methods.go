@@ -5,11 +5,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -171,47 +171,38 @@ func (c *cluster) begin(ctx context.Context, in *consumeInput) (from, ends map[i
 	if err != nil {
 		return nil, nil, err
 	}
-	first, err := c.admin.ListStartOffsets(ctx, in.Topic)
-	if err == nil {
-		err = first.Error()
-	}
+	of, err := c.topic(ctx, in.Topic)
 	if err != nil {
 		return nil, nil, err
 	}
-	last, err := c.admin.ListEndOffsets(ctx, in.Topic)
-	if err == nil {
-		err = last.Error()
-	}
+	first, err := c.bounds(ctx, of, earliest)
 	if err != nil {
 		return nil, nil, err
 	}
-	var group kadm.OffsetResponses
+	if ends, err = c.bounds(ctx, of, latest); err != nil {
+		return nil, nil, err
+	}
+	stored := map[int32]int64{}
 	if in.Group != "" {
-		if group, err = c.admin.FetchOffsetsForTopics(ctx, in.Group, in.Topic); err == nil {
-			err = group.Error()
-		}
-		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // a group begins with its first commit
+		if stored, err = c.stored(ctx, in.Group, of); err != nil {
 			return nil, nil, err
 		}
 	}
-	from, ends = map[int32]int64{}, map[int32]int64{}
-	first.Each(func(o kadm.ListedOffset) {
-		from[o.Partition] = o.Offset
-		if end, ok := last.Lookup(in.Topic, o.Partition); ok {
-			ends[o.Partition] = end.Offset
-		}
+	from = map[int32]int64{}
+	for _, p := range of.partitions {
+		from[p] = first[p]
 		if in.Start == "latest" {
-			from[o.Partition] = ends[o.Partition]
+			from[p] = ends[p]
 		}
-		if at, ok := group.Lookup(in.Topic, o.Partition); ok && at.At >= 0 {
-			from[o.Partition] = max(at.At, o.Offset)
+		if at, ok := stored[p]; ok {
+			from[p] = max(at, first[p])
 		}
-		if at, ok := chosen[o.Partition]; ok {
-			from[o.Partition] = at
+		if at, ok := chosen[p]; ok {
+			from[p] = at
 		}
-	})
+	}
 	for p := range chosen {
-		if _, ok := from[p]; !ok {
+		if !slices.Contains(of.partitions, p) {
 			return nil, nil, network.Wrong("/offsets/%d: the topic has no such partition", p)
 		}
 	}
@@ -307,15 +298,11 @@ func commit(ctx context.Context, call *adapters.Call, in commitInput) (bool, err
 	if in.Group == "" {
 		return false, network.Wrong("/group must be the name of a group")
 	}
-	var all kadm.Offsets
-	for p, offset := range at {
-		all.Add(kadm.Offset{Topic: in.Topic, Partition: p, At: offset, LeaderEpoch: -1})
-	}
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	got, err := c.admin.CommitOffsets(bounded, in.Group, all)
+	of, err := c.topic(bounded, in.Topic)
 	if err == nil {
-		err = got.Error()
+		err = c.store(bounded, in.Group, of, at)
 	}
 	if err != nil {
 		if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.RebalanceInProgress) {

@@ -41,7 +41,8 @@ type Config struct {
 func Kind() *adapters.Kind {
 	return &adapters.Kind{
 		App: App, Name: "mail", Version: "1.0.0", Summary: "Sends mail over SMTP.", Config: adapters.SchemaOf[Config](),
-		Open: func(_ context.Context, i adapters.Instance) (any, error) { return open(i) },
+		Open:  func(_ context.Context, i adapters.Instance) (any, error) { return open(i) },
+		Check: func(ctx context.Context, _ adapters.Instance, client any) error { return client.(*server).check(ctx) },
 		Methods: []adapters.Spec{
 			adapters.Method("mail", send).Says("Sends a mail.").MayWarn(),
 			adapters.Method("mailWithOptions", sendWithOptions).Says("Sends a mail with copies and attachments.").MayWarn(),

@@ -39,8 +39,12 @@ func sendWithOptions(ctx context.Context, c *adapters.Call, in fullMessage) (out
 }
 
 func verify(ctx context.Context, c *adapters.Call, _ struct{}) (bool, error) {
-	err := adapters.Client[*server](c).connected(ctx, func(*gomail.Client, *smtp.Client) error { return nil })
+	err := adapters.Client[*server](c).check(ctx)
 	return err == nil, err
+}
+
+func (s *server) check(ctx context.Context) error {
+	return s.connected(ctx, func(*gomail.Client, *smtp.Client) error { return nil })
 }
 
 // connected logs in and does something. A connection that ends badly afterwards is no error.

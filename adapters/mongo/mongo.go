@@ -43,7 +43,8 @@ type Config struct {
 func Kind() *adapters.Kind {
 	return &adapters.Kind{
 		App: App, Name: "mongo", Version: "1.0.0", Summary: "Asks and changes MongoDB databases.", Config: adapters.SchemaOf[Config](),
-		Open: func(_ context.Context, i adapters.Instance) (any, error) { return open(i) },
+		Open:  func(_ context.Context, i adapters.Instance) (any, error) { return open(i) },
+		Check: func(ctx context.Context, _ adapters.Instance, opened any) error { return opened.(*client).check(ctx) },
 		Methods: []adapters.Spec{
 			adapters.Method("aggregate", aggregate).Says("Runs an aggregation pipeline.").MayWarn(),
 			adapters.Method("count", count).Says("Counts the documents that match a filter.").ReadOnly().MayWarn(),
@@ -70,6 +71,15 @@ func (c *client) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return c.db.Client().Disconnect(ctx)
+}
+
+func (c *client) check(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if err := c.db.Client().Ping(bounded, nil); err != nil {
+		return because(ctx, err)
+	}
+	return nil
 }
 
 // settable are the parameters an address may have; others read files or carry credentials.

@@ -45,7 +45,8 @@ type Config struct {
 func Kind() *adapters.Kind {
 	return &adapters.Kind{
 		App: App, Version: "1.0.0", Summary: "Publishes and requests over NATS.", Config: adapters.SchemaOf[Config](),
-		Open: func(ctx context.Context, i adapters.Instance) (any, error) { return open(ctx, i) },
+		Open:  func(ctx context.Context, i adapters.Instance) (any, error) { return open(ctx, i) },
+		Check: func(ctx context.Context, _ adapters.Instance, client any) error { return client.(*link).check(ctx) },
 		Methods: []adapters.Spec{
 			adapters.Method("publish", publish).Says("Publishes a message.").MayWarn(),
 			adapters.Method("request", request).Says("Makes a request and waits for its answer.").MayWarn(),
@@ -64,6 +65,15 @@ type link struct {
 // Close ends the connection.
 func (l *link) Close() error {
 	l.conn.Close()
+	return nil
+}
+
+func (l *link) check(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	if err := l.conn.FlushWithContext(bounded); err != nil {
+		return l.because(ctx, err)
+	}
 	return nil
 }
 

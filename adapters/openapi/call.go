@@ -33,6 +33,14 @@ type side struct {
 	logins map[string]*rest.Login // by the name of the security scheme
 }
 
+// Close lets go of the connections that wait for more calls.
+func (i *instance) Close() error {
+	for _, s := range i.clients {
+		_ = s.client.Close() // it has nothing to say
+	}
+	return nil
+}
+
 func open(d *document, v value.Value) (*instance, error) {
 	i := &instance{clients: map[string]side{}}
 	if err := v.Decode(&i.config); err != nil {

@@ -38,10 +38,14 @@ func large(operations int) []byte {
 		"paths", paths.Value(), "components", value.Object("schemas", schemas.Value())).AppendJSON(nil)
 }
 
-// Documents of more than a megabyte come in within two seconds, every operation can be called,
-// and no schema of the catalog is beyond its bound. HEDDLE_TEST_OPENAPI names a folder with more.
+// Documents of more than a megabyte come in fast (about 0.2 s a megabyte of JSON, 0.6 s of YAML;
+// the bound leaves room for busy machines), every operation can be called, and no schema of the
+// catalog is beyond its bound. HEDDLE_TEST_OPENAPI names a folder with more documents.
 func TestImport_large(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it is long")
+	}
 	documents := map[string][]byte{"generated": large(500)}
 	if folder := os.Getenv("HEDDLE_TEST_OPENAPI"); folder != "" {
 		files, err := filepath.Glob(filepath.Join(folder, "*"))
@@ -69,7 +73,7 @@ func TestImport_large(t *testing.T) {
 		}
 		perMegabyte := took * (1 << 20) / time.Duration(max(len(data), 1<<20))
 		t.Logf("%s: %d bytes, %d methods in %v, %d warnings, manifest of %d bytes", name, len(data), len(kind.Methods), took, len(problems), len(kind.Manifest().String()))
-		if perMegabyte > 2*time.Second {
+		if perMegabyte > 10*time.Second {
 			t.Errorf("%s: a megabyte takes %v", name, perMegabyte)
 		}
 		d := &document{names: map[string]bool{}, schemas: map[schemaKey]expanded{}}

@@ -115,10 +115,9 @@ var placeholder = regexp.MustCompile(`\{([^{}]+)\}`)
 func (d *document) readParameters(o *operation, v value.Value, at string, item value.Value, itemAt string) {
 	form := &body{}
 	for _, from := range []struct {
-		list  value.Value
-		at    string
-		outer bool
-	}{{v.Get("parameters"), child(at, "parameters"), false}, {item.Get("parameters"), child(itemAt, "parameters"), true}} {
+		list value.Value
+		at   string
+	}{{v.Get("parameters"), child(at, "parameters")}, {item.Get("parameters"), child(itemAt, "parameters")}} {
 		if !from.list.IsAbsent() && !from.list.IsArray() {
 			d.wrong(workflows.Error, from.at, "parameter", "must be a list, not %s", from.list.Kind())
 		}
@@ -133,7 +132,7 @@ func (d *document) readParameters(o *operation, v value.Value, at string, item v
 			}
 			parsed, ok := d.readParameter(p, place)
 			same := func(q parameter) bool { return q.name == parsed.name && q.in == parsed.in }
-			if !ok || from.outer && slices.ContainsFunc(o.parameters, same) {
+			if !ok || slices.ContainsFunc(o.parameters, same) {
 				continue
 			}
 			if parsed.in == "path" && !strings.Contains(o.path, "{"+parsed.name+"}") {
@@ -155,8 +154,8 @@ func (d *document) readParameters(o *operation, v value.Value, at string, item v
 	for _, in := range places {
 		for i := range o.parameters {
 			if p := &o.parameters[i]; p.in == in {
-				if p.key = p.name; taken[p.key] {
-					p.key = p.name + "_" + in
+				for p.key = p.name; taken[p.key]; {
+					p.key += "_" + in
 				}
 				taken[p.key] = true
 			}

@@ -17,6 +17,53 @@ const (
 	mostSize = 600 // values in one schema
 )
 
+// plainKeywords are those that are taken as they are, if they are what JSON Schema wants there.
+var plainKeywords = map[string]func(value.Value) bool{
+	"type":             isType,
+	"title":            value.Value.IsString,
+	"description":      value.Value.IsString,
+	"format":           value.Value.IsString,
+	"contentEncoding":  value.Value.IsString,
+	"enum":             func(v value.Value) bool { return v.Len() > 0 && v.IsArray() },
+	"const":            func(value.Value) bool { return true },
+	"default":          func(value.Value) bool { return true },
+	"minimum":          value.Value.IsNumber,
+	"maximum":          value.Value.IsNumber,
+	"exclusiveMinimum": value.Value.IsNumber, // version 3.0 has booleans, see older
+	"exclusiveMaximum": value.Value.IsNumber,
+	"multipleOf":       func(v value.Value) bool { return v.Float() > 0 },
+	"minLength":        isCount,
+	"maxLength":        isCount,
+	"minItems":         isCount,
+	"maxItems":         isCount,
+	"minProperties":    isCount,
+	"maxProperties":    isCount,
+	"uniqueItems":      value.Value.IsBool,
+	"readOnly":         value.Value.IsBool,
+	"writeOnly":        value.Value.IsBool,
+	"deprecated":       value.Value.IsBool,
+}
+
+func isCount(v value.Value) bool {
+	n, ok := v.Int()
+	return ok && v.IsNumber() && n >= 0
+}
+
+// isType takes the types of JSON Schema, and file, see older.
+func isType(v value.Value) bool {
+	if v.IsArray() {
+		seen := map[string]bool{}
+		for _, e := range v.Elements() {
+			if !e.IsString() || !isType(e) || seen[e.Text()] {
+				return false
+			}
+			seen[e.Text()] = true
+		}
+		return v.Len() > 0
+	}
+	return slices.Contains([]string{"array", "boolean", "file", "integer", "null", "number", "object", "string"}, v.Text())
+}
+
 type schemaKey struct {
 	pointer  string
 	depth    int
@@ -55,17 +102,16 @@ func (d *document) expand(v value.Value, at string, depth int, incoming bool) ex
 		size += e.size
 	}
 	for key, m := range v.Members() {
+		if fits, ok := plainKeywords[key]; ok {
+			if fits(m) {
+				set(key, expanded{m, 1 + m.Len()})
+			}
+			continue
+		}
 		place := child(at, key)
 		switch key {
-		case "type", "title", "description", "format", "enum", "const", "default", "minimum", "maximum", "multipleOf", "minLength", "maxLength",
-			"minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties", "readOnly", "writeOnly", "deprecated", "contentEncoding":
-			set(key, expanded{m, 1 + m.Len()})
 		case "pattern":
-			if _, err := regexp.Compile(m.Text()); err == nil { // others are of JavaScript's dialect
-				set(key, expanded{m, 1})
-			}
-		case "exclusiveMinimum", "exclusiveMaximum":
-			if m.IsNumber() {
+			if _, err := regexp.Compile(m.Text()); err == nil && m.IsString() { // others are of JavaScript's dialect
 				set(key, expanded{m, 1})
 			}
 		case "items", "additionalProperties", "not":
@@ -113,8 +159,11 @@ func oneWay(s value.Value, incoming bool) bool {
 
 // required leaves out what is not for this direction, and what is no list of names.
 func (d *document) required(list, properties value.Value, incoming bool) []value.Value {
+	seen := map[string]bool{}
 	return slices.DeleteFunc(slices.Clone(list.Slice()), func(name value.Value) bool {
-		return !name.IsString() || oneWay(properties.Get(name.Text()), incoming)
+		again := seen[name.Text()]
+		seen[name.Text()] = true
+		return !name.IsString() || again || oneWay(properties.Get(name.Text()), incoming)
 	})
 }
 
@@ -180,7 +229,7 @@ func outline(v value.Value, at string) expanded {
 	}
 	out.Set("title", title)
 	for _, key := range []string{"type", "description"} {
-		if m := v.Get(key); !m.IsAbsent() {
+		if m := v.Get(key); plainKeywords[key](m) {
 			out.Set(key, m)
 		}
 	}

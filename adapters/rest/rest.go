@@ -95,6 +95,12 @@ func Open(config Config) (*Client, error) {
 	return c, nil
 }
 
+// Close lets go of the connections that wait for more calls.
+func (c *Client) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
+
 // Request is one call of a service.
 type Request struct {
 	Method  string // "" is GET

@@ -41,7 +41,8 @@ type Config struct {
 func Kind() *adapters.Kind {
 	return &adapters.Kind{
 		App: App, Version: "1.0.0", Summary: "Asks and changes PostgreSQL and SQLite databases.", Config: adapters.SchemaOf[Config](),
-		Open: func(_ context.Context, i adapters.Instance) (any, error) { return open(i) },
+		Open:  func(_ context.Context, i adapters.Instance) (any, error) { return open(i) },
+		Check: func(ctx context.Context, _ adapters.Instance, opened any) error { return opened.(*client).check(ctx) },
 		Methods: []adapters.Spec{
 			adapters.Method("exec", exec).Says("Runs one statement that changes something.").MayWarn(),
 			adapters.Method("query", query).Says("Gets the rows of one query, in a transaction that cannot write.").ReadOnly().MayWarn(),
@@ -73,6 +74,13 @@ type client struct {
 
 // Close lets go of the connections.
 func (c *client) Close() error { return c.database.Close() }
+
+func (c *client) check(ctx context.Context) error {
+	return c.do(ctx, c.Driver != "sqlite" || c.ReadOnly, "", func(ctx context.Context, s session) error {
+		_, err := s.run(ctx, &statement{SQL: "SELECT 1"}, c.rows(1))
+		return err
+	})
+}
 
 func open(i adapters.Instance) (*client, error) {
 	c := &client{}

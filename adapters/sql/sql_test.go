@@ -200,6 +200,26 @@ func TestBoth(t *testing.T) {
 	})
 }
 
+func TestCheck(t *testing.T) {
+	both(t, func(t *testing.T, config value.Value) {
+		secrets := func(context.Context, string) (string, error) { return "opensesame", nil }
+		try := func(config value.Value) error {
+			s := &adapters.Server{Kind: sql.Kind(), Instances: []adapters.Instance{{ID: "db", Config: config}}, Secrets: secrets}
+			return s.Try(t.Context(), "db")
+		}
+		if err := try(config); err != nil {
+			t.Error(err)
+		}
+		broken := config.With("host", value.String("127.0.0.1:1"))
+		if config.Has("path") {
+			broken = config.With("path", value.String("/nowhere/x.db"))
+		}
+		if err := try(broken); err == nil {
+			t.Error("what is not there passes")
+		}
+	})
+}
+
 func TestSQLite(t *testing.T) {
 	config := sqlite(t)
 	other := filepath.Join(t.TempDir(), "other.db")

@@ -49,6 +49,9 @@ type client struct {
 	now     func() time.Time
 }
 
+// Close lets go of the connections that wait for more calls.
+func (c *client) Close() error { return c.service.Close() }
+
 // reserved are headers that the signature's receiver relies on.
 var reserved = []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
 
