@@ -16,6 +16,7 @@ const (
 	History          = "history"
 	Jobs             = "jobs"
 	Keys             = "keys"
+	Links            = "links"
 	Payloads         = "payloads"
 	Prebuilts        = "prebuilts"
 	Profiles         = "profiles"
@@ -182,6 +183,14 @@ var Collections = []Collection{
 	{
 		Name:   Keys, // that values are encrypted with, each wrapped by a master key, which is elsewhere
 		Fields: []Field{{Name: "created", Type: Time}, {Name: "master", Type: Text}},
+	},
+	{
+		Name: Links, // by which a person decides a manual task without a login; the identifier is a hash
+		Fields: []Field{
+			{Name: "job", Type: Text},
+			{Name: "expires", Type: Time},
+		},
+		Indexes: []Index{By("job"), By("expires")},
 	},
 	{
 		Name: Payloads, // the texts of large values, by the root of the jobs that hold them; see package payload

@@ -109,7 +109,7 @@ func (l *Lifecycle) rest(ctx context.Context, root string, jobs []string) ([]sto
 		return nil
 	}
 	for some := range slices.Chunk(jobs, store.MaxValues) {
-		for collection, field := range map[string]string{store.Tasks: "job._id", store.Quarantine: "job"} {
+		for collection, field := range map[string]string{store.Tasks: "job._id", store.Quarantine: "job", store.Links: "job"} {
 			if err := add(collection, store.Where(field, store.In, some)); err != nil {
 				return nil, err
 			}
