@@ -11,11 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heddlehq/heddle/adapters/openapi"
+	"github.com/heddlehq/heddle/adapters/registry"
+	"github.com/heddlehq/heddle/adapters/standard"
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/secrets"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
 	"github.com/heddlehq/heddle/server"
@@ -69,7 +73,6 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 		t.Fatal(err)
 	}
 	st := between(memory)
-	lib := library.New(library.Options{Store: st, Catalog: labCatalog{builtin.Catalog()}})
 	feed := membus.New(membus.Options{})
 	master, err := keyring.NewLocal(make([]byte, 32))
 	if err != nil {
@@ -79,6 +82,19 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
+	box, err := secrets.WithKey(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vault, err := secrets.New(st, box, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := registry.New(registry.Options{Store: st, Bus: feed, Kinds: standard.Kinds(), Import: openapi.Import, Base: builtin.Catalog(), Secrets: vault.Get, Idle: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib := library.New(library.Options{Store: st, Catalog: known})
 	counts := metrics.New()
 	run := runner.New(runner.Options{Seal: keys, Store: st, Bus: feed, Library: lib, Observer: counts})
 	counts.Watch(st, run)
@@ -104,7 +120,7 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 		t.Fatal(err)
 	}
 	t.Cleanup(running(life.Run))
-	s, err := server.New(server.Options{Keys: keys, Runner: run, Library: lib, Store: st, Auth: who, Lifecycle: life, Metrics: counts, Log: slog.New(slog.NewTextHandler(log, nil))})
+	s, err := server.New(server.Options{Keys: keys, Runner: run, Library: lib, Store: st, Auth: who, Adapters: known, Secrets: vault, Lifecycle: life, Metrics: counts, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/heddlehq/heddle/adapters/registry"
 	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/secrets"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/lifecycle"
@@ -40,6 +42,9 @@ type Options struct {
 	Library *library.Library
 	Store   store.Store
 	Auth    *auth.Auth
+	// Adapters are those there are; those the store names and nobody serves unless set.
+	Adapters *registry.Registry
+	Secrets  *secrets.Secrets // nil keeps none
 	// Lifecycle works on batches of jobs; whoever made it runs it.
 	Lifecycle *lifecycle.Lifecycle
 	// Metrics are answered at /prometheus_metrics; nil answers none.
@@ -114,6 +119,13 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Grace <= 0 {
 		o.Grace = 10 * time.Second
+	}
+	if o.Adapters == nil {
+		r, err := registry.New(registry.Options{Store: o.Store, Bus: o.Runner.Bus, Base: o.Library.Catalog(), Idle: true, Log: o.Log, Now: o.Now})
+		if err != nil {
+			return nil, fmt.Errorf("new server: %w", err)
+		}
+		o.Adapters = r
 	}
 	if err := o.Limits.Check(); err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
@@ -221,6 +233,9 @@ func (s *Server) serve(r route) echo.HandlerFunc {
 		limit := int64(maxBody)
 		if r.may == auth.Public {
 			limit = maxPublicBody
+		}
+		if r.name == "receiveWebhook" {
+			limit = maxWebhook // nothing is made of it before its signature was checked
 		}
 		if !r.streams() {
 			defer bounded(c, limit, patience)()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Streams of the public contract.
@@ -48,6 +49,28 @@ func JobFeedSubject(job, event string) string {
 // PlatformFeedSubject is where other news goes: heddle.feed.platform.<source>.<topic>.
 func PlatformFeedSubject(source, topic string) string {
 	return "heddle.feed.platform." + Token(source) + "." + Token(topic)
+}
+
+// IsPlatformFeed tells whether news of that source and topic belongs on the subject. What stands
+// in a message is its writer's word; where it may write is the bus' decision.
+func IsPlatformFeed(subject, source, topic string) bool {
+	return subject == PlatformFeedSubject(source, topic)
+}
+
+// PoolLease is how long whoever takes an order from a pool may be silent.
+const PoolLease = 10 * time.Second
+
+// PoolConsumer is the consumer that all who work for an app in a pool share; for app "" that
+// of those who work for every app of it.
+func PoolConsumer(pool, app string) Consumer {
+	name := "pool-" + Token(pool)
+	if app != "" {
+		name += "-" + Token(app)
+	}
+	return Consumer{
+		Stream: Tasks, Name: strings.NewReplacer("%", "_", "~", "_").Replace(name), Filter: []string{TaskFilter(pool, app)},
+		AckWait: PoolLease, MaxPending: 4096,
+	}
 }
 
 // CancelSubject is the signal that a job was canceled: heddle.cancel.<job>.

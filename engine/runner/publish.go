@@ -234,11 +234,13 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 	job := t.told
 	switch e.Type {
 	case engine.RunTask:
-		pool := adapters.DefaultPool
+		pool, instance := adapters.DefaultPool, e.Incoming.Get("adapter_id").Text()
 		if task, ok := builtin.Lookup(e.App, e.Method); ok && task.Outside {
 			pool = adapters.EnginePool
 		} else if e.Pool != "" {
 			pool = e.Pool
+		} else if r.Pool != nil {
+			pool = r.Pool(e.App, instance)
 		}
 		large, folded := t.folded[e.Key]
 		if !folded {
@@ -246,9 +248,10 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		}
 		o := adapters.Order{
 			Key: e.Key, Job: t.id, Root: family(job), Payloads: folded, Workflow: job.Name, Task: e.Task, Iteration: e.Iteration, Attempt: e.Attempt,
-			App: e.App, Method: e.Method, AdapterID: e.Incoming.Get("adapter_id").Text(), Actor: e.Actor, Initiator: job.Initiator,
+			App: e.App, Method: e.Method, AdapterID: instance, Actor: e.Actor, Initiator: job.Initiator,
 			Incoming: large.incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode, Priority: job.Priority,
 			ResumeOf: e.ResumeOf, Guard: e.Guard, Accept: e.Accept, Changes: large.changes,
+			Token: r.token(orderToken, e.Key),
 		}
 		m := bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}
 		if r.Trace {
@@ -310,6 +313,9 @@ const maxNews = 128 << 10
 
 func (r *Runner) eventMessage(job, key string, ev *engine.Event) bus.Message {
 	data := append([]byte(`{"v":1,"job":`), value.String(job).String()...)
+	if token := r.token(wordToken, job); token != "" {
+		data = append(append(data, `,"token":"`...), token+`"`...)
+	}
 	data = append(data, ',')
 	data = append(data, engine.AppendEvent(nil, ev)[1:]...)
 	return bus.Message{Subject: bus.EventSubject(engine.Partition(job, r.Partitions), job), ID: key, Data: data}

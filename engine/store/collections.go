@@ -5,6 +5,7 @@ import "github.com/heddlehq/heddle/workflows/value"
 // Names of the collections Heddle keeps.
 const (
 	Accounts         = "accounts"
+	Adapters         = "adapters"
 	Answers          = "answers"
 	Audit            = "audit"
 	Automations      = "automations"
@@ -17,6 +18,10 @@ const (
 	Jobs             = "jobs"
 	Keys             = "keys"
 	Links            = "links"
+	Logs             = "logs"
+	Manifests        = "manifests"
+	Models           = "models"
+	ModelTexts       = "model_texts"
 	Payloads         = "payloads"
 	Prebuilts        = "prebuilts"
 	Profiles         = "profiles"
@@ -24,6 +29,7 @@ const (
 	Quarantine       = "quarantine"
 	Revisions        = "revisions"
 	Roles            = "roles"
+	Secrets          = "secrets"
 	Servers          = "servers"
 	Sessions         = "sessions"
 	Settings         = "settings"
@@ -48,6 +54,18 @@ var Collections = []Collection{
 			{Name: "subject", Type: Text, Unique: true}, // at an identity provider
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
+		},
+	},
+	{
+		Name: Adapters, // adapter instances; the identifier is the name that tasks give as adapter_id
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "app", Type: Text},
+			{Name: "pool", Type: Text},
+			{Name: "enabled", Type: Bool},
+			{Name: "description", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "lastUpdated", Type: Time},
 		},
 	},
 	{
@@ -193,6 +211,31 @@ var Collections = []Collection{
 		Indexes: []Index{By("job"), By("expires")},
 	},
 	{
+		Name:   Logs, // what workers wrote, one document an iteration
+		Fields: []Field{{Name: "job", Type: Text, Prefix: true}},
+	},
+	{
+		Name: Manifests, // of adapters in other processes; the identifier is the pool and the app
+		Fields: []Field{
+			{Name: "app", Type: Text},
+			{Name: "pool", Type: Text},
+			{Name: "seen", Type: Time},
+		},
+	},
+	{
+		Name: Models, // descriptions of APIs that were imported, without their texts
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "version", Type: Text},
+			{Name: "description", Type: Text},
+			{Name: "created", Type: Time},
+		},
+	},
+	{
+		Name:   ModelTexts, // the texts, by their hashes
+		Fields: []Field{{Name: "model", Type: Text}},
+	},
+	{
 		Name: Payloads, // the texts of large values, by the root of the jobs that hold them; see package payload
 		Fields: []Field{
 			{Name: "job", Type: Text, Prefix: true},
@@ -248,6 +291,13 @@ var Collections = []Collection{
 		Fields: []Field{
 			{Name: "name", Type: Text, Unique: true},
 			{Name: "provenance", Type: Text},
+		},
+	},
+	{
+		Name: Secrets, // sealed; the identifier is the name
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "lastUpdated", Type: Time},
 		},
 	},
 	{

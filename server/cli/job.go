@@ -43,7 +43,7 @@ func newJob(c *console) *cobra.Command {
 		c.jobAct(r, "revert JOB FROM TO", "Jump back from a task to an earlier one", func(a []string) (string, value.Value) {
 			return "/revert", value.Object("fromTask", value.String(a[1]), "toTask", value.String(a[2]))
 		}),
-		c.jobFinish(r), c.jobExplain(r), c.jobHistory(r),
+		c.jobFinish(r), c.jobExplain(r), c.jobHistory(r), c.jobLogs(r),
 	)
 	return cmd
 }

@@ -46,6 +46,8 @@ var commands = []func(*console) *cobra.Command{
 	newAPI,
 	newInvoke,
 	newSteps,
+	newAdapter,
+	newSecret,
 	newServer,
 	newQuarantine,
 	newAudit,

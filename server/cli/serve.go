@@ -20,7 +20,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/heddlehq/heddle/adapters"
-	"github.com/heddlehq/heddle/adapters/lab"
+	"github.com/heddlehq/heddle/adapters/openapi"
+	"github.com/heddlehq/heddle/adapters/standard"
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/simulation"
@@ -39,7 +40,8 @@ import (
 type serveFlags struct {
 	listen, data, busListen string
 	store                   string
-	nats, allow             []string
+	nats, allow, pools      []string
+	secretKey               string
 	password, release, mock string
 	logLevel                string
 	cert, key               string
@@ -55,8 +57,9 @@ func newServe(c *console) *cobra.Command {
 		Short: "Start the server: engine, store, bus and API",
 		Long: `Serve starts everything in this process: the embedded store and bus under the data folder,
 the engine, its workers, and the HTTP API. The first start creates the account "admin" and
-prints its password once, unless --admin-password gives one. The adapter instance "lab" of the
-application Lab (echo, sleep, fail, flaky, silent, progress) is there to try things with.
+prints its password once, unless --admin-password gives one. Adapters work for the instances
+that heddle adapter apply stores; the instance "lab" of the application Lab (echo, sleep, fail,
+flaky, silent, progress) is there to try things with.
 
 Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.`,
 		Example: `  heddle serve
@@ -77,6 +80,8 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.release, "release", server.DefaultRelease, "release of Itential Platform that clients are told")
 	flags.StringVar(&f.mock, "mock", "", "answer adapter tasks from a mock `file`; those it does not name succeed without outputs")
 	flags.StringSliceVar(&f.allow, "allow-address", nil, "`networks` such as 10.0.0.0/8 that restCall tasks may reach although they are not public")
+	flags.StringSliceVar(&f.pools, "pools", nil, "`names` of the pools whose adapter instances this server works for; default unless given")
+	flags.StringVar(&f.secretKey, "secret-key", "", "`file` of the key that secrets are sealed with; servers that share a store need the same one; made in the data folder unless given")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.cert, "tls-cert", "", "certificate `file`; serves HTTPS")
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
@@ -164,6 +169,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	s, err := system.Open(ctx, system.Config{
 		Observer: observer, Trace: traced,
 		Data: f.data, Store: f.store, Master: master, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
+		Kinds: standard.Kinds(), Import: openapi.Import, Pools: f.pools, Mocked: f.mock != "", SecretKey: f.secretKey,
 	})
 	if err != nil {
 		return err
@@ -173,10 +179,10 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 			log.Error("not closed cleanly", "err", err)
 		}
 	}()
-	if f.mock == "" {
-		s.Adapt(lab.Kind(), adapters.Instance{ID: "lab"})
-	} else if err := c.mockAdapter(s, f.mock); err != nil {
-		return err
+	if f.mock != "" {
+		if err := c.mockAdapter(s, f.mock); err != nil {
+			return err
+		}
 	}
 	a, err := auth.New(auth.Options{Store: s.Store, Idle: f.access.idle, Absolute: f.access.absolute})
 	if err != nil {
@@ -191,7 +197,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Keys: s.Keys, Library: s.Library, Store: s.Store, Auth: a, Lifecycle: life, Metrics: counts, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
+	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Keys: s.Keys, Library: s.Library, Store: s.Store, Auth: a, Adapters: s.Adapters, Secrets: s.Secrets, Lifecycle: life, Metrics: counts, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
 	if err != nil {
 		return err
 	}
