@@ -79,6 +79,8 @@ func routes() []route {
 		{remove, "/heddle/tokens/:id", "revokeToken", auth.Known, revokeToken},
 		{get, "/help/openapi", "getOpenAPI", auth.Known, openAPI},
 		{get, "/prometheus_metrics", scrape, auth.ReadHealth, getMetrics},
+		{get, "/approvals/:token", "getApproval", auth.Public, getApproval},
+		{post, "/approvals/:token", "decideApproval", auth.Public, decideApproval},
 		{get, "/version", "getVersion", auth.Public, version},
 
 		// adapters and what they log in with
@@ -305,6 +307,7 @@ var operationsRoutes = []route{
 	{post, "/jobs/:id/tasks/:task/approve", "approveTask", auth.ApproveJobs, accept(engine.TaskApproved, "Successfully approved task")},
 	{post, "/jobs/:id/tasks/:task/complete", "completeTask", auth.RepairJobs, completeTask},
 	{post, "/jobs/:id/tasks/:task/finish", "finishTask", auth.WorkTasks, finishTask},
+	{post, "/jobs/:id/tasks/:task/links", "createLink", auth.OperateJobs, createLink},
 	{get, "/jobs/:id/tasks/:task/manual-controller", "getManualTask", auth.WorkTasks, manualController},
 	{post, "/jobs/:id/tasks/:task/repair", "repairTask", auth.ApproveJobs, accept(engine.TaskRepaired, "Successfully repaired task")},
 	{post, "/jobs/:id/tasks/:task/retry", "retryTask", auth.OperateJobs, retryTask},

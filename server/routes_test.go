@@ -33,7 +33,7 @@ func TestRoutes_havePermissions(t *testing.T) {
 			t.Errorf("%s %s: a call that changes something must need more than %q", r.method, r.path, r.may)
 		}
 	}
-	if diff := cmp.Diff([]string{"/login", "/login/oidc", "/login/oidc/callback", "/oauth/token", "/health/status", "/version", "/webhooks/:name"}, public); diff != "" {
+	if diff := cmp.Diff([]string{"/login", "/login/oidc", "/login/oidc/callback", "/oauth/token", "/health/status", "/approvals/:token", "/approvals/:token", "/version", "/webhooks/:name"}, public); diff != "" {
 		t.Errorf("routes open to strangers (-want +got):\n%s", diff)
 	}
 }

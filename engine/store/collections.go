@@ -17,6 +17,7 @@ const (
 	History          = "history"
 	Jobs             = "jobs"
 	Keys             = "keys"
+	Links            = "links"
 	Logs             = "logs"
 	Manifests        = "manifests"
 	Models           = "models"
@@ -200,6 +201,14 @@ var Collections = []Collection{
 	{
 		Name:   Keys, // that values are encrypted with, each wrapped by a master key, which is elsewhere
 		Fields: []Field{{Name: "created", Type: Time}, {Name: "master", Type: Text}},
+	},
+	{
+		Name: Links, // by which a person decides a manual task without a login; the identifier is a hash
+		Fields: []Field{
+			{Name: "job", Type: Text},
+			{Name: "expires", Type: Time},
+		},
+		Indexes: []Index{By("job"), By("expires")},
 	},
 	{
 		Name:   Logs, // what workers wrote, one document an iteration

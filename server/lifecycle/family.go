@@ -109,15 +109,17 @@ func (l *Lifecycle) rest(ctx context.Context, root string, jobs []string) ([]sto
 		return nil
 	}
 	for some := range slices.Chunk(jobs, store.MaxValues) {
-		for collection, field := range map[string]string{store.Tasks: "job._id", store.Quarantine: "job"} {
+		for collection, field := range map[string]string{store.Tasks: "job._id", store.Quarantine: "job", store.Links: "job"} {
 			if err := add(collection, store.Where(field, store.In, some)); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for _, job := range jobs {
-		if err := add(store.History, store.Where("job", store.Eq, job)); err != nil { // found by its prefix
-			return nil, err
+		for _, collection := range []string{store.History, store.Logs} { // found by their prefixes
+			if err := add(collection, store.Where("job", store.Eq, job)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return out, add(store.Payloads, store.Where("job", store.Eq, root))

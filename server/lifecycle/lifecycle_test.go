@@ -72,6 +72,7 @@ func (w *world) job(id, status string, ago time.Duration, ancestors ...string) {
 	w.put(store.Jobs, doc)
 	w.put(store.Tasks, value.Object("_id", value.String("t"+id), "job", value.Object("_id", value.String(id))))
 	w.put(store.History, value.Object("_id", value.String(id+"/000000000001"), "job", value.String(id), "seq", value.Int(1)))
+	w.put(store.Logs, value.Object("_id", value.String(id+"/a1/1"), "job", value.String(id)))
 }
 
 func (w *world) count(collection string) int {
@@ -153,7 +154,7 @@ func TestDelete_survivesCrashes(t *testing.T) {
 				if got := w.run(w.lifecycle(""), b.ID); got.Status != lifecycle.Complete || got.Done+got.Failed < 1 || got.Failed > 0 {
 					t.Errorf("batch = %s", got.Doc())
 				}
-				for _, c := range []string{store.Jobs, store.Tasks, store.History, store.Payloads} {
+				for _, c := range []string{store.Jobs, store.Tasks, store.History, store.Logs, store.Payloads} {
 					if n := w.count(c); n != 1 {
 						t.Errorf("%d documents in %s, want those of the job that is kept", n, c)
 					}
