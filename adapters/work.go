@@ -69,7 +69,7 @@ func Work(ctx context.Context, b bus.Bus, w Worker, handle Handler) error {
 	if w.Payloads == nil {
 		w.Payloads = payload.New(NewRemote(b), payload.Options{})
 	}
-	l := &loop{Worker: w, bus: b, handle: handle, slots: make(chan struct{}, w.Parallel), stopping: ctx.Done(), flights: newFlights()}
+	l := &loop{Worker: w, bus: b, handle: handle, slots: &slots{free: w.Parallel}, stopping: ctx.Done(), flights: newFlights()}
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	// The helpers outlast ctx: what is under way keeps its lease and can be canceled to the end.
 	helping, rest := context.WithCancel(context.WithoutCancel(ctx))
@@ -107,7 +107,7 @@ type loop struct {
 	Worker
 	bus      bus.Bus
 	handle   Handler
-	slots    chan struct{}
+	slots    *slots
 	stopping <-chan struct{}
 	flights  *flights
 }
@@ -133,11 +133,14 @@ func (l *loop) take(ctx context.Context, d bus.Delivery) *flight {
 // fly runs an order when there is a slot for it, answers it and settles its deliveries.
 func (l *loop) fly(f *flight) {
 	defer f.release()
+	w := l.slots.ask(int(f.order.Priority))
 	select {
-	case l.slots <- struct{}{}:
-		defer func() { <-l.slots }()
+	case <-w.turn:
+		defer l.slots.release()
 	case <-f.ctx.Done():
+		l.slots.leave(w)
 	case <-l.stopping:
+		l.slots.leave(w)
 		l.flights.land(f, giveBack)
 		return
 	}
@@ -151,6 +154,10 @@ func (l *loop) fly(f *flight) {
 		}
 		if r.State == workflows.Failed && errors.Is(context.Cause(f.ctx), errStopped) {
 			l.flights.land(f, giveBack)
+			return
+		}
+		if r.again > 0 {
+			l.flights.land(f, func(d bus.Delivery) { d.Nak(r.again) })
 			return
 		}
 	}

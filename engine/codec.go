@@ -59,6 +59,9 @@ func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
 	w.OptText("type", j.Type)
 	w.OptText("status", string(j.Status))
 	w.OptInt("seq", j.Seq)
+	if j.Priority != 0 {
+		w.Int("priority", int64(j.Priority.Level()))
+	}
 	w.members("variables", j.Variables)
 	w.records("errors", j.Errors)
 	w.records("warnings", j.Warnings)
@@ -155,6 +158,8 @@ func (w *writer) task(t *TaskState) {
 	w.OptInt("aliveAt", t.AliveAt)
 	w.OptInt("reportedAt", t.ReportedAt)
 	w.OptText("owner", t.Owner)
+	w.OptTexts("votes", t.Votes)
+	w.OptTrue("escalated", t.Escalated)
 	w.OptText("worker", t.Worker)
 	w.OptNumber("percent", t.Percent)
 	w.OptText("text", t.Text)
@@ -291,6 +296,9 @@ func AppendEventFolded(dst []byte, e *Event, values Values) []byte {
 		w.OptTexts("triggers", s.Triggers)
 		w.OptInt("force", s.Force)
 		w.OptTexts("only", s.Only)
+		if s.Priority != nil {
+			w.Int("priority", int64(s.Priority.Level()))
+		}
 		w.parent("parent", s.Parent)
 		w.repair(s.Repair)
 		w.Close('}')
@@ -351,6 +359,9 @@ func (m *Machine) Outline(v value.Value) (*Job, error) {
 		HeldAt: number(v, "heldAt"), HeldBy: v.Get("heldBy").Text(), Archived: v.Get("archived").Truth(), Breached: v.Get("breached").Truth(),
 		Handling: v.Get("handling").Truth(), Handled: v.Get("handled").Truth(), Reverts: int(number(v, "reverts")), Force: number(v, "force"), Only: texts(v, "only"),
 		Tasks: make([]*TaskState, len(m.places)),
+	}
+	if n, ok := v.Get("priority").Int(); ok {
+		j.Priority = PriorityOf(int(n))
 	}
 	counters := v.Get("counters")
 	for name := range counters.Members() {
@@ -440,7 +451,7 @@ func taskState(v value.Value) *TaskState {
 		Mode: v.Get("mode").Text(), Approved: v.Get("approved").Text(), Because: v.Get("because").Text(),
 		Incoming: v.Get("incoming"), Outgoing: v.Get("outgoing"), Error: v.Get("error"), Changes: v.Get("changes"),
 		FirstAt: number(v, "firstAt"), StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"),
-		ClaimedAt: number(v, "claimedAt"), AliveAt: number(v, "aliveAt"), ReportedAt: number(v, "reportedAt"), Owner: v.Get("owner").Text(), Worker: v.Get("worker").Text(),
+		ClaimedAt: number(v, "claimedAt"), AliveAt: number(v, "aliveAt"), ReportedAt: number(v, "reportedAt"), Owner: v.Get("owner").Text(), Votes: texts(v, "votes"), Escalated: v.Get("escalated").Truth(), Worker: v.Get("worker").Text(),
 		Percent: v.Get("percent").Float(), Text: v.Get("text").Text(), Subscribed: v.Get("subscribed").Truth(),
 	}
 	if p := v.Get("pending"); p.IsObject() {
@@ -500,8 +511,13 @@ func DecodeEvent(v value.Value) Event {
 		Graceful: v.Get("graceful").Truth(), Mode: v.Get("mode").Text(),
 	}
 	if s := v.Get("start"); s.IsObject() {
+		var p *Priority
+		if n, ok := s.Get("priority").Int(); ok {
+			p = new(PriorityOf(int(n)))
+		}
 		e.Start = &Start{
-			ID: s.Get("_id").Text(), Description: s.Get("description").Text(), Type: s.Get("type").Text(), Variables: s.Get("variables"),
+			Priority: p,
+			ID:       s.Get("_id").Text(), Description: s.Get("description").Text(), Type: s.Get("type").Text(), Variables: s.Get("variables"),
 			Groups: texts(s, "groups"), Initiator: s.Get("initiator").Text(), User: s.Get("user").Text(), Ancestors: texts(s, "ancestors"),
 			Triggers: texts(s, "triggers"), Force: number(s, "force"), Only: texts(s, "only"),
 			Parent: parent(s.Get("parent")),

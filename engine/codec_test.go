@@ -20,6 +20,9 @@ func fill(v reflect.Value, n *int, skip ...string) {
 	case value.Value:
 		v.Set(reflect.ValueOf(value.Object("n", value.Int(int64(*n)))))
 		return
+	case engine.Priority:
+		v.Set(reflect.ValueOf(engine.PriorityOf(8)))
+		return
 	}
 	switch v.Kind() {
 	case reflect.String:

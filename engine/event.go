@@ -62,6 +62,10 @@ type Event struct {
 	Mode      string // ModeValidate or ModeForce; "" is what suits the method
 }
 
+// MaxDescription is how long the description of a job may be, in bytes: it is part of every document of the
+// job and its tasks.
+const MaxDescription = 32 << 10
+
 // Start is what a job begins with.
 type Start struct {
 	ID          string // 24 hexadecimal digits
@@ -76,7 +80,8 @@ type Start struct {
 	Force       int64    // how far its guards are waived, see Job.Force
 	Only        []string // ids of the tasks to run; nil for all
 	Parent      *Parent
-	Repair      *Repair // of a virtual job
+	Repair      *Repair   // of a virtual job
+	Priority    *Priority // nil = what the workflow says
 }
 
 // Parent names the childJob task a job was started by.

@@ -27,7 +27,7 @@ func firing(t *testing.T) *api {
 // fires runs the triggers of the server until the returned stop, or the end of the test.
 func (a *api) fires(t *testing.T) (stop func()) {
 	t.Helper()
-	r, err := triggers.New(triggers.Options{Store: a.store, Bus: a.bus, Library: a.Library, Engine: a.runner, Auth: a.auth, Log: slog.New(slog.NewTextHandler(a.log, nil))})
+	r, err := triggers.New(triggers.Options{Store: a.store, Bus: a.bus, Library: a.Library, Engine: a.runner, Auth: a.auth, Log: slog.New(slog.NewTextHandler(a.log, nil)), Draining: a.runner.Draining()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func jobDoc(st runner.State, q *query) value.Value {
 		Set("error", value.Null).Set("warnings", records(j.Warnings)).Set("validationErrors", value.Array()).
 		Set("created", stamp(j.StartedAt)).Set("created_by", account(j.User)).
 		Set("last_updated", stamp(j.UpdatedAt)).Set("last_updated_by", account(j.User)).
-		Set("metrics", jobMetrics(st))
+		Set("priority", value.Int(int64(j.Priority.Level()))).Set("metrics", jobMetrics(st))
 	if len(j.Errors) > 0 {
 		m.Set("error", records(j.Errors))
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-var jobList = shape{collection: store.Jobs, plain: []string{"archived"}, sort: []store.Order{{Field: "metrics.start_time"}}}
+var jobList = shape{collection: store.Jobs, page: 10, plain: []string{"archived"}, sort: []store.Order{{Field: "metrics.start_time"}}}
 
 // startJob starts a job by the name of its workflow. Nothing is answered before it is stored.
 func startJob(c *call) (value.Value, error) {
@@ -46,6 +46,9 @@ func (c *call) start(name string, options value.Value) (runner.State, error) {
 	var err error
 	if b.Start.Description, err = optionalText(options, "description"); err != nil {
 		return runner.State{}, err
+	}
+	if n := len(b.Start.Description); n > engine.MaxDescription {
+		return runner.State{}, badAt("/options/description", "length", "A description may have %d bytes, not %d.", engine.MaxDescription, n)
 	}
 	if b.Start.Type, err = optionalText(options, "type"); err != nil {
 		return runner.State{}, err
@@ -97,7 +100,7 @@ func (c *call) begin(b runner.Begin, chosen startOptions) (runner.State, error) 
 		return runner.State{}, err
 	}
 	b.Start.Initiator, b.Start.User = c.who.Username, c.who.ID
-	c.deed.after = value.Object("workflow", value.String(b.Workflow))
+	c.deed.after = chosen.noted(b.Workflow)
 	if c.claimed != nil {
 		b.Start.ID = c.claimed.jobID()
 		if st, err := c.Runner.Job(ctx, b.Start.ID); !errors.Is(err, store.ErrNotFound) {
@@ -192,6 +195,7 @@ func explainJob(c *call) (value.Value, error) {
 	reasons := st.Machine.Explain(st.Job)
 	out := make([]value.Value, len(reasons))
 	for i, r := range reasons {
+		r = c.explained(st, r)
 		var m value.Members
 		m.Set("kind", value.String(r.Kind)).Set("message", value.String(r.Text)).Set("unblock", value.String(r.Unblock)).Set("since", value.Int(r.Since)).
 			Set("age", value.Int(max(0, c.Now().UnixMilli()-r.Since)))
@@ -216,6 +220,19 @@ func explainJob(c *call) (value.Value, error) {
 	}
 	return enveloped(fmt.Sprintf("Job is %s", st.Job.Status.Shown()),
 		value.Object("status", value.String(string(st.Job.Status.Shown())), "reasons", value.Array(out...))), nil
+}
+
+// explained adds to the wait for a worker what is known of the adapter.
+func (c *call) explained(st runner.State, r engine.Reason) engine.Reason {
+	task, ok := st.Machine.Workflow().Task(r.Task)
+	state, at := st.Machine.Task(st.Job, r.Task)
+	if r.Kind != "worker" || !ok || !at || state.Worker != "" {
+		return r
+	}
+	if why := c.Adapters.Lacks(task.App, state.Incoming.Get("adapter_id").Text()); why != "" {
+		r.Text += " " + why
+	}
+	return r
 }
 
 // jobHistory lists the events that a job took in, numbered from 1 without gaps.

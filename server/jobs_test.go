@@ -2,10 +2,13 @@ package server_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/workflowtest"
 )
 
 func TestJob_runs(t *testing.T) {
@@ -321,5 +324,47 @@ func TestJob_largeValues(t *testing.T) {
 		if data.Len() == 0 || data.Exceeds(len(large)) || !strings.Contains(data.String(), `{"$payload":"`) {
 			t.Errorf("the list of %s is %.300s", list, data)
 		}
+	}
+}
+
+// A job has the priority that its start gives it, else its workflow's, and children have their parent's.
+func TestJob_priority(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.add(t, "Usual", asking)
+	a.add(t, "Urgent", value.MustParse(asking).With("priority", value.Int(8)).String())
+	a.add(t, "Parent", workflowtest.Draw("Parent", "start>a1 a1>end", workflowtest.Operation("a1", "childJob",
+		`{"task":"","workflow":"Urgent","variables":{},"data_array":"","transformation":"","loopType":""}`, `{"job_details":null}`)).String())
+	for name, tc := range map[string]struct{ workflow, options, want string }{
+		"usual":              {"Usual", `{}`, "5"},
+		"the workflow's":     {"Urgent", `{}`, "8"},
+		"the start's":        {"Urgent", `{"priority":0}`, "0"},
+		"the start's, usual": {"Urgent", `{"priority":5}`, "5"},
+	} {
+		job := a.must(t, "POST", "/operations-manager/jobs/start", `{"workflow":"`+tc.workflow+`","options":`+tc.options+`}`).Get("data")
+		stored := a.must(t, "GET", "/operations-manager/jobs/"+job.Get("_id").Text(), "").Get("data")
+		if got := job.Get("priority").String(); got != tc.want || stored.Get("priority").String() != tc.want {
+			t.Errorf("%s: priority %s, stored %s, want %s", name, got, stored.Get("priority"), tc.want)
+		}
+	}
+	for _, bad := range []string{`-1`, `10`, `"high"`, `1.5`} {
+		r := a.refused(t, http.StatusBadRequest, "POST", "/operations-manager/jobs/start", `{"workflow":"Usual","options":{"priority":`+bad+`}}`)
+		if at := r.Path("metadata", "errors").At(0).Get("pointer").Text(); at != "/options/priority" {
+			t.Errorf("priority %s is refused at %q", bad, at)
+		}
+	}
+	parent := a.must(t, "POST", "/operations-manager/jobs/start", `{"workflow":"Parent","options":{"priority":9}}`).Path("data", "_id").Text()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) { // the engine's own time
+		child := a.must(t, "GET", "/operations-manager/jobs?equals[parent.job]="+parent, "").Get("data").At(0)
+		if child.Get("priority").String() == "9" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the child's priority is %s, want its parent's 9", child.Get("priority"))
+		}
+	}
+	refused := a.call(t, "POST", "/automation-studio/automations", `{"automation":`+value.MustParse(asking).With("name", value.String("Bad")).With("priority", value.Int(11)).String()+`}`)
+	if !strings.Contains(refused.text, "/priority") {
+		t.Errorf("a workflow of priority 11: %d %s", refused.StatusCode, refused.text)
 	}
 }

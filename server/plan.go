@@ -73,6 +73,7 @@ func planDoc(st runner.State) value.Value {
 type startOptions struct {
 	selection workflows.Selection
 	force     int64
+	priority  *engine.Priority // nil = the workflow's
 }
 
 func readStartOptions(options value.Value) (o startOptions, err error) {
@@ -100,7 +101,29 @@ func readStartOptions(options value.Value) (o startOptions, err error) {
 	default:
 		return o, badAt("/options/force", "type", "\"force\" must be a whole number: 0 for no, 1 for any changes, N for at most N changes.")
 	}
+	if p := options.Get("priority"); !p.IsNothing() {
+		n, ok := p.Int()
+		if !ok || n < 0 || n > workflows.MaxPriority {
+			return o, badAt("/options/priority", "range", "\"priority\" must be a whole number from 0, the lowest, to %d, the highest.", workflows.MaxPriority)
+		}
+		o.priority = new(engine.PriorityOf(int(n)))
+	}
 	return o, nil
+}
+
+// noted is what the audit log keeps of a start.
+func (o *startOptions) noted(workflow string) value.Value {
+	out := value.Object("workflow", value.String(workflow))
+	if o.force > 0 {
+		out = out.With("event", value.String("guard.forced")).With("force", value.Int(o.force))
+	}
+	s := o.selection
+	for _, f := range []struct{ key, text string }{{"begin", s.Begin}, {"end", s.End}, {"only", s.Only}, {"firstOfType", s.FirstOfType}, {"contains", s.Contains}} {
+		if f.text != "" {
+			out = out.With(f.key, value.String(f.text))
+		}
+	}
+	return out
 }
 
 func optionPointer(key string) string {
@@ -113,7 +136,7 @@ func optionPointer(key string) string {
 // apply chooses the tasks of a start.
 func (o *startOptions) apply(m *engine.Machine, start *engine.Start) error {
 	var err error
-	start.Force = o.force
+	start.Force, start.Priority = o.force, o.priority
 	start.Only, err = workflows.Select(m.Workflow().Plan(), o.selection)
 	e, ok := errors.AsType[*workflows.SelectionError](err)
 	if !ok {

@@ -40,6 +40,14 @@ func Parse(doc value.Value) (*Workflow, Problems) {
 	w.OutputSchema = r.kind(doc, "", "outputSchema", value.KindObject)
 	w.SLA = r.whole(doc, "", "sla")
 	w.Timeout = r.whole(doc, "", "timeout")
+	w.Priority = UsualPriority
+	if !doc.Get("priority").IsNothing() {
+		if n := r.whole(doc, "", "priority"); n < 0 || n > MaxPriority {
+			r.errorf("/priority", "range", "A priority is a whole number from 0, the lowest, to %d, the highest, not %d.", MaxPriority, n)
+		} else {
+			w.Priority = int(n)
+		}
+	}
 	w.Decorators = r.decorators(doc, "")
 	if h := doc.Get("errorHandler"); h.IsString() {
 		w.ErrorHandler = h.Text()
@@ -210,6 +218,13 @@ func (r *reader) task(id string, v value.Value) Task {
 	if to := r.kind(v, at, "timeouts", value.KindObject); !to.IsAbsent() {
 		at := at + "/timeouts"
 		t.Timeouts = Timeouts{Queue: r.whole(to, at, "queue"), Run: r.whole(to, at, "run"), Heartbeat: r.whole(to, at, "heartbeat")}
+	}
+	if p := r.kind(v, at, "person", value.KindObject); !p.IsAbsent() {
+		at := at + "/person"
+		t.Person = Person{
+			Due: r.whole(p, at, "due"), Remind: r.whole(p, at, "remind"), Escalate: r.whole(p, at, "escalate"), EscalateTo: r.texts(p, at, "escalateTo"),
+			Approvals: int(r.whole(p, at, "approvals")), NotStarter: r.kind(p, at, "notStarter", value.KindBool).Truth(),
+		}
 	}
 	if c := r.kind(v, at, "children", value.KindObject); !c.IsAbsent() {
 		at := at + "/children"

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -28,7 +29,7 @@ func (a *Ansible) check() error {
 		return err
 	}
 	if info, err := os.Stat(a.Folder); !filepath.IsAbs(a.Folder) || err != nil || !info.IsDir() {
-		return wrong("/ansible/folder must be the whole path of a folder, not %q", a.Folder)
+		return network.Wrong("/ansible/folder must be the whole path of a folder, not %q", a.Folder)
 	}
 	if a.Inventory != "" {
 		if _, err := a.below("/ansible/inventory", a.Inventory); err != nil {
@@ -41,18 +42,18 @@ func (a *Ansible) check() error {
 // below is the whole path of something in the folder, wherever links lead.
 func (a *Ansible) below(where, name string) (string, error) {
 	if !filepath.IsLocal(name) {
-		return "", wrong("%s must be a path below the folder of the playbooks, not %q", where, name)
+		return "", network.Wrong("%s must be a path below the folder of the playbooks, not %q", where, name)
 	}
 	root, err := filepath.EvalSymlinks(a.Folder)
 	if err != nil {
-		return "", wrong("/ansible/folder: %v", err)
+		return "", network.Wrong("/ansible/folder: %v", err)
 	}
 	path, err := filepath.EvalSymlinks(filepath.Join(root, name))
 	if err != nil {
-		return "", wrong("%s: there is no %q", where, name)
+		return "", network.Wrong("%s: there is no %q", where, name)
 	}
 	if rest, err := filepath.Rel(root, path); err != nil || !filepath.IsLocal(rest) {
-		return "", wrong("%s: %q leads out of the folder of the playbooks", where, name)
+		return "", network.Wrong("%s: %q leads out of the folder of the playbooks", where, name)
 	}
 	return path, nil
 }
@@ -88,7 +89,7 @@ const (
 func ansiblePlaybook(ctx context.Context, call *adapters.Call, in play) (played, error) {
 	h := adapters.Client[*host](call)
 	if h.Ansible == nil {
-		return played{}, wrong("the adapter instance has no /ansible")
+		return played{}, network.Wrong("the adapter instance has no /ansible")
 	}
 	folder, err := h.newFolder(nil)
 	if err != nil {
@@ -137,7 +138,7 @@ func (in *play) arguments(a *Ansible, f folder) ([]string, error) {
 	}
 	if v := in.ExtraVars; !v.IsNothing() && v.Text() == "" {
 		if !v.IsObject() {
-			return nil, wrong("/extraVars must be an object, not %s", v.Kind())
+			return nil, network.Wrong("/extraVars must be an object, not %s", v.Kind())
 		}
 		if err := f.write("extra-vars.json", v.AppendJSON(nil)); err != nil {
 			return nil, err
@@ -149,7 +150,7 @@ func (in *play) arguments(a *Ansible, f folder) ([]string, error) {
 		text string
 	}{{"--limit", in.Limit}, {"--tags", strings.Join(in.Tags, ",")}, {"--skip-tags", strings.Join(in.SkipTags, ",")}} {
 		if strings.ContainsRune(o.text, 0) {
-			return nil, wrong("/%s must not contain a zero byte", strings.TrimPrefix(o.name, "--"))
+			return nil, network.Wrong("/%s must not contain a zero byte", strings.TrimPrefix(o.name, "--"))
 		}
 		if o.text != "" {
 			args = append(args, o.name+"="+o.text) // one argument, so that a text is never taken for an option
@@ -182,13 +183,13 @@ func (in *play) inventory(a *Ansible, f folder) (string, error) {
 		hosts := value.Object()
 		for i, e := range v.Elements() {
 			if e.Text() == "" {
-				return "", wrong("/inventory/%d must be the name of a host", i)
+				return "", network.Wrong("/inventory/%d must be the name of a host", i)
 			}
 			hosts = hosts.With(e.Text(), value.Object())
 		}
 		v = value.Object("all", value.Object("hosts", hosts))
 	case !v.IsObject():
-		return "", wrong("/inventory must be a path, a list of hosts or an object, not %s", v.Kind())
+		return "", network.Wrong("/inventory must be a path, a list of hosts or an object, not %s", v.Kind())
 	}
 	return f.path("inventory.json"), f.write("inventory.json", v.AppendJSON(nil))
 }

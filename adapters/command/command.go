@@ -27,7 +27,7 @@ import (
 	"strings"
 
 	"github.com/heddlehq/heddle/adapters"
-	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -87,26 +87,20 @@ type host struct {
 	slots chan struct{}
 }
 
-func wrong(format string, args ...any) error {
-	return &adapters.Error{Class: engine.ClassInput, Text: fmt.Sprintf(format, args...), Retryable: new(bool)}
-}
-
 func open(config value.Value) (*host, error) {
 	h := &host{allow: map[string][]*regexp.Regexp{}}
 	if err := config.Decode(&h.Config); err != nil {
-		return nil, wrong("%v", err)
+		return nil, network.Wrong("%v", err)
 	}
-	for _, b := range []struct {
-		name       string
-		n          *int
-		most, none int
-	}{{"maxBytes", &h.MaxBytes, maxSize, 1 << 20}, {"parallel", &h.Parallel, maxParallel, 10}, {"timeoutSeconds", &h.TimeoutSeconds, maxTimeout, 600}} {
-		if *b.n < 0 || *b.n > b.most {
-			return nil, wrong("/%s must be from 0 to %d, not %d", b.name, b.most, *b.n)
-		}
-		if *b.n == 0 {
-			*b.n = b.none
-		}
+	var err error
+	if h.MaxBytes, err = network.Bounds("/maxBytes", h.MaxBytes, 1<<20, maxSize); err != nil {
+		return nil, err
+	}
+	if h.Parallel, err = network.Bounds("/parallel", h.Parallel, 10, maxParallel); err != nil {
+		return nil, err
+	}
+	if h.TimeoutSeconds, err = network.Bounds("/timeoutSeconds", h.TimeoutSeconds, 600, maxTimeout); err != nil {
+		return nil, err
 	}
 	if h.Environment == nil {
 		h.Environment = []string{"LANG", "LC_ALL", "PATH", "TZ"}
@@ -119,7 +113,7 @@ func open(config value.Value) (*host, error) {
 		for i, text := range p.Allow {
 			re, err := regexp.Compile(`\A(?:` + text + `)\z`)
 			if err != nil {
-				return nil, wrong("%s/allow/%d is not a pattern: %v", where, i, err)
+				return nil, network.Wrong("%s/allow/%d is not a pattern: %v", where, i, err)
 			}
 			h.allow[name] = append(h.allow[name], re)
 		}
@@ -136,14 +130,14 @@ func open(config value.Value) (*host, error) {
 // checkProgram checks that a path leads to a program.
 func checkProgram(where, path string) error {
 	if !filepath.IsAbs(path) {
-		return wrong("%s must be a whole path, not %q", where, path)
+		return network.Wrong("%s must be a whole path, not %q", where, path)
 	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return wrong("%s: %v", where, err)
+		return network.Wrong("%s: %v", where, err)
 	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-		return wrong("%s: %s is not a program", where, path)
+		return network.Wrong("%s: %s is not a program", where, path)
 	}
 	return nil
 }
@@ -169,7 +163,7 @@ func run(ctx context.Context, call *adapters.Call, in input) (output, error) {
 	h := adapters.Client[*host](call)
 	p, ok := h.Programs[in.Program]
 	if !ok {
-		return output{}, wrong("/program must be one of %s, not %q", strings.Join(slices.Sorted(maps.Keys(h.Programs)), ", "), in.Program)
+		return output{}, network.Wrong("/program must be one of %s, not %q", strings.Join(slices.Sorted(maps.Keys(h.Programs)), ", "), in.Program)
 	}
 	if err := h.checkArguments(in); err != nil {
 		return output{}, err
@@ -177,7 +171,7 @@ func run(ctx context.Context, call *adapters.Call, in input) (output, error) {
 	variables := map[string]string{}
 	for name, text := range in.Variables {
 		if !slices.Contains(p.Variables, name) {
-			return output{}, wrong("/variables/%s may not be set by tasks", value.EscapePointer(name))
+			return output{}, network.Wrong("/variables/%s may not be set by tasks", value.EscapePointer(name))
 		}
 		variables[name] = text
 	}
@@ -210,7 +204,7 @@ func run(ctx context.Context, call *adapters.Call, in input) (output, error) {
 
 func (h *host) checkArguments(in input) error {
 	if len(in.Args) > maxArguments {
-		return wrong("/args must not be more than %d, not %d", maxArguments, len(in.Args))
+		return network.Wrong("/args must not be more than %d, not %d", maxArguments, len(in.Args))
 	}
 	size := 0
 	for i, a := range in.Args {
@@ -218,11 +212,11 @@ func (h *host) checkArguments(in input) error {
 		allowed := h.allow[in.Program]
 		switch {
 		case strings.ContainsRune(a, 0):
-			return wrong("/args/%d must not contain a zero byte", i)
+			return network.Wrong("/args/%d must not contain a zero byte", i)
 		case size > maxText:
-			return wrong("/args must not be longer than %d bytes", maxText)
+			return network.Wrong("/args must not be longer than %d bytes", maxText)
 		case allowed != nil && !slices.ContainsFunc(allowed, func(re *regexp.Regexp) bool { return re.MatchString(a) }):
-			return wrong("/args/%d, %q, is not allowed for %s", i, a, in.Program)
+			return network.Wrong("/args/%d, %q, is not allowed for %s", i, a, in.Program)
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -25,7 +26,7 @@ type folder string
 func (h *host) newFolder(files map[string]string) (folder, error) {
 	for name := range files {
 		if name != filepath.Base(name) || !filepath.IsLocal(name) {
-			return "", wrong("/files/%s must be the name of a file, without a path", value.EscapePointer(name))
+			return "", network.Wrong("/files/%s must be the name of a file, without a path", value.EscapePointer(name))
 		}
 	}
 	dir, err := os.MkdirTemp(h.Folder, "heddle-")

@@ -8,6 +8,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -36,13 +37,13 @@ func add(ctx context.Context, call *adapters.Call, in adding) (done, error) {
 		return done{}, err
 	}
 	if !in.Attributes.IsObject() || in.Attributes.Len() == 0 {
-		return done{}, wrong("/attributes must be an object with at least one attribute")
+		return done{}, network.Wrong("/attributes must be an object with at least one attribute")
 	}
 	r := ldap.NewAddRequest(in.DN, nil)
 	for name, v := range in.Attributes.Members() {
 		where := "/attributes/" + value.EscapePointer(name)
 		if !attributeName.MatchString(name) {
-			return done{}, wrong("%s is not the name of an attribute", where)
+			return done{}, network.Wrong("%s is not the name of an attribute", where)
 		}
 		values, err := valuesOf(where, v)
 		if err != nil {
@@ -79,7 +80,7 @@ func single(where string, v value.Value) (string, error) {
 	if coded := v.Get("base64"); coded.IsString() && v.Len() == 1 {
 		data, err := base64.StdEncoding.DecodeString(coded.Text())
 		if err != nil {
-			return "", wrong("%s/base64: %v", where, err)
+			return "", network.Wrong("%s/base64: %v", where, err)
 		}
 		return string(data), nil
 	}
@@ -102,13 +103,13 @@ func modify(ctx context.Context, call *adapters.Call, in modifying) (done, error
 		return done{}, err
 	}
 	if len(in.Changes) == 0 {
-		return done{}, wrong("/changes must not be empty")
+		return done{}, network.Wrong("/changes must not be empty")
 	}
 	r := ldap.NewModifyRequest(in.DN, nil)
 	for i, m := range in.Changes {
 		where := "/changes/" + strconv.Itoa(i)
 		if !attributeName.MatchString(m.Attribute) {
-			return done{}, wrong("%s/attribute must be the name of an attribute, not %q", where, m.Attribute)
+			return done{}, network.Wrong("%s/attribute must be the name of an attribute, not %q", where, m.Attribute)
 		}
 		values, err := valuesOf(where+"/values", m.Values)
 		if err != nil {
@@ -120,7 +121,7 @@ func modify(ctx context.Context, call *adapters.Call, in modifying) (done, error
 		case m.Op == "replace":
 			r.Replace(m.Attribute, values)
 		case len(values) == 0:
-			return done{}, wrong("%s/values must not be empty", where)
+			return done{}, network.Wrong("%s/values must not be empty", where)
 		case m.Op == "add":
 			r.Add(m.Attribute, values)
 		default:
@@ -162,11 +163,11 @@ func rename(ctx context.Context, call *adapters.Call, in renaming) (done, error)
 	}
 	dn, err := ldap.ParseDN(in.DN)
 	if err != nil {
-		return done{}, wrong("/dn is not a DN: %v", err)
+		return done{}, network.Wrong("/dn is not a DN: %v", err)
 	}
 	rdn, err := ldap.ParseDN(in.NewRDN)
 	if err != nil || len(rdn.RDNs) != 1 {
-		return done{}, wrong("/newRDN must be one name, such as cn=Ada, not %q", in.NewRDN)
+		return done{}, network.Wrong("/newRDN must be one name, such as cn=Ada, not %q", in.NewRDN)
 	}
 	parent := (&ldap.DN{RDNs: dn.RDNs[1:]}).String()
 	if in.NewParent != "" {

@@ -12,9 +12,6 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// ClassDirectory is the class of errors that a directory answers with.
-const ClassDirectory = "directory"
-
 // refused are the codes of answers about who asks, and passing those that may be gone the next time.
 var (
 	refused = []uint16{
@@ -36,11 +33,15 @@ func (c *conn) failed(err error, repeatable bool) error {
 	}
 	e, ok := errors.AsType[*ldap.Error](err)
 	if !ok || e.ResultCode >= ldap.ErrorNetwork {
-		return &adapters.Error{Class: adapters.ClassNetwork, Text: fmt.Sprintf("%s: the connection was lost: %v", c.d.address, err), Retryable: &repeatable}
+		out := &adapters.Error{Class: adapters.ClassNetwork, Text: fmt.Sprintf("%s: the connection was lost: %v", c.d.address, err), Retryable: &repeatable}
+		if strings.Contains(err.Error(), "timed out") { // the library has no error of its own for it
+			out.Class, out.Text = adapters.ClassTimeout, fmt.Sprintf("%s did not answer within %d s", c.d.address, c.d.TimeoutSeconds)
+		}
+		return out
 	}
 	is := func(codes []uint16) bool { return ldap.IsErrorAnyOf(err, codes...) }
 	out := &adapters.Error{
-		Class: ClassDirectory, Text: ldap.LDAPResultCodeMap[e.ResultCode], Retryable: new(is(passing)),
+		Class: adapters.ClassRemote, Text: ldap.LDAPResultCodeMap[e.ResultCode], Retryable: new(is(passing)),
 		Details: value.Object("code", value.Int(int64(e.ResultCode)), "matchedDN", value.String(e.MatchedDN)),
 	}
 	if e.Err != nil && strings.TrimSpace(e.Err.Error()) != "" {

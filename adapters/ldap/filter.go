@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -38,9 +39,9 @@ func (c *Condition) filter(where string, depth int) (string, error) {
 	}
 	switch {
 	case depth > maxDepth:
-		return "", wrong("%s lies more than %d deep", where, maxDepth)
+		return "", network.Wrong("%s lies more than %d deep", where, maxDepth)
 	case kinds != 1:
-		return "", wrong("%s must have one of attribute, all, any and not", where)
+		return "", network.Wrong("%s must have one of attribute, all, any and not", where)
 	case c.All != nil:
 		return several("&", where+"/all", c.All, depth)
 	case c.Any != nil:
@@ -49,7 +50,7 @@ func (c *Condition) filter(where string, depth int) (string, error) {
 		inner, err := c.Not.filter(where+"/not", depth+1)
 		return "(!" + inner + ")", err
 	case !attributeName.MatchString(c.Attribute):
-		return "", wrong("%s/attribute must be the name of an attribute, not %q", where, c.Attribute)
+		return "", network.Wrong("%s/attribute must be the name of an attribute, not %q", where, c.Attribute)
 	case c.Op == "present":
 		return "(" + c.Attribute + "=*)", nil
 	}
@@ -58,7 +59,7 @@ func (c *Condition) filter(where string, depth int) (string, error) {
 		return "", err
 	}
 	if text == "" {
-		return "", wrong("%s/value must not be empty", where)
+		return "", network.Wrong("%s/value must not be empty", where)
 	}
 	text = ldap.EscapeFilter(text)
 	switch c.Op {
@@ -77,14 +78,14 @@ func (c *Condition) filter(where string, depth int) (string, error) {
 	case "", "equal":
 		text = "=" + text
 	default:
-		return "", wrong("%s/op %q is not known", where, c.Op)
+		return "", network.Wrong("%s/op %q is not known", where, c.Op)
 	}
 	return "(" + c.Attribute + text + ")", nil
 }
 
 func several(op, where string, all []Condition, depth int) (string, error) {
 	if len(all) == 0 {
-		return "", wrong("%s must not be empty", where)
+		return "", network.Wrong("%s must not be empty", where)
 	}
 	var b strings.Builder
 	b.WriteString("(" + op)
@@ -109,16 +110,16 @@ func plain(where string, v value.Value) (string, error) {
 	case v.IsNumber():
 		return v.String(), nil
 	}
-	return "", wrong("%s must be a text, a number or a boolean, not %s", where, v.Kind())
+	return "", network.Wrong("%s must be a text, a number or a boolean, not %s", where, v.Kind())
 }
 
 // checkFilter checks a filter that is given as text.
 func checkFilter(text string) error {
 	if len(text) > maxFilter {
-		return wrong("/filter must not be longer than %d bytes", maxFilter)
+		return network.Wrong("/filter must not be longer than %d bytes", maxFilter)
 	}
 	if _, err := ldap.CompileFilter(text); err != nil {
-		return wrong("/filter is not an LDAP filter: %v", err)
+		return network.Wrong("/filter is not an LDAP filter: %v", err)
 	}
 	return nil
 }

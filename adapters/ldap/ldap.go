@@ -4,7 +4,8 @@
 //	  "url": "ldaps://ldap.example.com",
 //	  "user": "cn=heddle,ou=services,dc=example,dc=com",
 //	  "password": "$secret.directory",
-//	  "baseDN": "dc=example,dc=com"
+//	  "baseDN": "dc=example,dc=com",
+//	  "allow": ["10.1.0.0/16"]
 //	}
 //
 // Calls stay below the base DN. What is searched for is best said by conditions, from which a
@@ -14,8 +15,6 @@ package ldap
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"net"
 	"net/url"
 	"time"
@@ -23,7 +22,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"github.com/heddlehq/heddle/adapters"
-	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -32,16 +31,17 @@ const App = "Ldap"
 
 // Config is the configuration of an instance.
 type Config struct {
-	URL            string `json:"url" doc:"of the server: ldaps://host[:636] or ldap://host[:389]"`
-	StartTLS       bool   `json:"startTLS,omitempty" doc:"with ldap: secure the connection before logging in"`
-	PlainText      bool   `json:"plainText,omitempty" doc:"with ldap and without startTLS: send passwords and data readable by anyone in between"`
-	CA             string `json:"ca,omitempty" doc:"certificates in PEM form that vouch for the server; the system's unless given"`
-	User           string `json:"user,omitempty" doc:"DN to log in with; nobody unless given"`
-	Password       string `json:"password,omitempty" secret:"true"`
-	BaseDN         string `json:"baseDN,omitempty" doc:"where searches begin; all that calls read and write lies below it"`
-	TimeoutSeconds int    `json:"timeoutSeconds,omitempty" doc:"to connect, and of each operation; 30 unless given, 600 at most"`
-	PageSize       int    `json:"pageSize,omitempty" doc:"how many entries are asked for at once; 500 unless given"`
-	MaxEntries     int    `json:"maxEntries,omitempty" doc:"how many entries one search gives; 5000 unless given, 50000 at most"`
+	URL       string `json:"url" doc:"of the server: ldaps://host[:636] or ldap://host[:389]"`
+	StartTLS  bool   `json:"startTLS,omitempty" doc:"with ldap: secure the connection before logging in"`
+	PlainText bool   `json:"plainText,omitempty" doc:"with ldap and without startTLS: send passwords and data readable by anyone in between"`
+	network.Config
+	TLS            network.TLS `json:"tls,omitzero" doc:"how the server proves who it is"`
+	User           string      `json:"user,omitempty" doc:"DN to log in with; nobody unless given"`
+	Password       string      `json:"password,omitempty" secret:"true"`
+	BaseDN         string      `json:"baseDN,omitempty" doc:"where searches begin; all that calls read and write lies below it"`
+	TimeoutSeconds int         `json:"timeoutSeconds,omitempty" doc:"to connect, and of each operation; 30 unless given, 600 at most"`
+	PageSize       int         `json:"pageSize,omitempty" doc:"how many entries are asked for at once; 500 unless given"`
+	MaxEntries     int         `json:"maxEntries,omitempty" doc:"how many entries one search gives; 5000 unless given, 50000 at most"`
 }
 
 // Kind is the adapter.
@@ -63,70 +63,62 @@ func Kind() *adapters.Kind {
 
 // Bounds of what an instance may set.
 const (
-	maxTimeout  = 600
-	maxPage     = 10000
-	maxEntries  = 50000
-	defaultPage = 500
+	maxTimeout = 600
+	maxPage    = 10000
+	maxEntries = 50000
 )
 
 // directory is what the calls of an instance share.
 type directory struct {
 	Config
 	address string
+	guard   *network.Guard
 	tls     *tls.Config
 	secure  bool // from the first byte
 	base    *ldap.DN
 }
 
-func wrong(format string, args ...any) error {
-	return &adapters.Error{Class: engine.ClassInput, Text: fmt.Sprintf(format, args...), Retryable: new(bool)}
-}
-
 func open(config value.Value) (*directory, error) {
 	d := &directory{}
 	if err := config.Decode(&d.Config); err != nil {
-		return nil, wrong("%v", err)
+		return nil, network.Wrong("%v", err)
 	}
 	u, err := url.Parse(d.URL)
 	ports := map[string]string{"ldap": "389", "ldaps": "636"}
 	switch {
 	case err != nil || ports[u.Scheme] == "" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "":
-		return nil, wrong("/url must be ldaps://host[:port] or ldap://host[:port], not %q", d.URL)
+		return nil, network.Wrong("/url must be ldaps://host[:port] or ldap://host[:port], not %q", d.URL)
 	case u.Scheme == "ldaps" && d.StartTLS:
-		return nil, wrong("/startTLS is for ldap; ldaps is secure from the first byte")
+		return nil, network.Wrong("/startTLS is for ldap; ldaps is secure from the first byte")
 	case u.Scheme == "ldap" && !d.StartTLS && !d.PlainText:
-		return nil, wrong("/url: ldap is readable by anyone in between: use ldaps, set /startTLS, or set /plainText if that is meant")
+		return nil, network.Wrong("/url: ldap is readable by anyone in between: use ldaps, set /startTLS, or set /plainText if that is meant")
 	case (d.User == "") != (d.Password == ""):
-		return nil, wrong("/user and /password must be given together")
+		return nil, network.Wrong("/user and /password must be given together")
 	}
 	port := u.Port()
 	if port == "" {
 		port = ports[u.Scheme]
 	}
 	d.address, d.secure = net.JoinHostPort(u.Hostname(), port), u.Scheme == "ldaps"
-	d.tls = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
-	if d.CA != "" {
-		d.tls.RootCAs = x509.NewCertPool()
-		if !d.tls.RootCAs.AppendCertsFromPEM([]byte(d.CA)) {
-			return nil, wrong("/ca holds no certificate in PEM form")
-		}
+	if d.guard, err = d.Guard(); err != nil {
+		return nil, err
+	}
+	if d.tls, err = d.TLS.Config("/tls", u.Hostname()); err != nil {
+		return nil, err
 	}
 	if d.BaseDN != "" {
 		if d.base, err = ldap.ParseDN(d.BaseDN); err != nil {
-			return nil, wrong("/baseDN is not a DN: %v", err)
+			return nil, network.Wrong("/baseDN is not a DN: %v", err)
 		}
 	}
-	for _, b := range []struct {
-		name       string
-		n          *int
-		most, none int
-	}{{"maxEntries", &d.MaxEntries, maxEntries, 5000}, {"pageSize", &d.PageSize, maxPage, defaultPage}, {"timeoutSeconds", &d.TimeoutSeconds, maxTimeout, 30}} {
-		if *b.n < 0 || *b.n > b.most {
-			return nil, wrong("/%s must be from 0 to %d, not %d", b.name, b.most, *b.n)
-		}
-		if *b.n == 0 {
-			*b.n = b.none
-		}
+	if d.MaxEntries, err = network.Bounds("/maxEntries", d.MaxEntries, 5000, maxEntries); err != nil {
+		return nil, err
+	}
+	if d.PageSize, err = network.Bounds("/pageSize", d.PageSize, 500, maxPage); err != nil {
+		return nil, err
+	}
+	if d.TimeoutSeconds, err = network.Bounds("/timeoutSeconds", d.TimeoutSeconds, 30, maxTimeout); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
@@ -136,11 +128,11 @@ func (d *directory) below(where, text string) error {
 	dn, err := ldap.ParseDN(text)
 	switch {
 	case err != nil:
-		return wrong("%s is not a DN: %v", where, err)
+		return network.Wrong("%s is not a DN: %v", where, err)
 	case text == "":
-		return wrong("%s must not be empty", where)
+		return network.Wrong("%s must not be empty", where)
 	case d.base != nil && !d.base.EqualFold(dn) && !d.base.AncestorOfFold(dn):
-		return wrong("%s must lie below %s, the base DN of the adapter instance", where, d.BaseDN)
+		return network.Wrong("%s must lie below %s, the base DN of the adapter instance", where, d.BaseDN)
 	}
 	return nil
 }
@@ -163,16 +155,16 @@ func (d *directory) connect(ctx context.Context) (*conn, error) {
 	timeout := time.Duration(d.TimeoutSeconds) * time.Second
 	limited, stop := context.WithTimeout(ctx, timeout)
 	defer stop()
-	raw, err := (&net.Dialer{}).DialContext(limited, "tcp", d.address)
+	raw, err := d.guard.DialContext(limited, "tcp", d.address)
 	if err != nil {
-		return nil, d.unreached(ctx, err)
+		return nil, network.Unreached(ctx, d.address, err)
 	}
 	secured := raw
 	if d.secure {
 		t := tls.Client(raw, d.tls)
 		if err := t.HandshakeContext(limited); err != nil {
 			raw.Close()
-			return nil, d.unreached(ctx, err)
+			return nil, network.Unreached(ctx, d.address, err)
 		}
 		secured = t
 	}
@@ -182,7 +174,7 @@ func (d *directory) connect(ctx context.Context) (*conn, error) {
 	if d.StartTLS {
 		if err := c.Conn.StartTLS(d.tls); err != nil {
 			c.close()
-			return nil, d.unreached(ctx, err)
+			return nil, network.Unreached(ctx, d.address, err)
 		}
 	}
 	if d.User != "" {
@@ -192,11 +184,4 @@ func (d *directory) connect(ctx context.Context) (*conn, error) {
 		}
 	}
 	return c, nil
-}
-
-func (d *directory) unreached(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return &adapters.Error{Class: adapters.ClassNetwork, Text: fmt.Sprintf("%s cannot be reached: %v", d.address, err), Retryable: new(true)}
 }

@@ -18,7 +18,7 @@ import (
 // config is an instance for a server that is not secured.
 func (s *server) config() value.Value {
 	return value.Object("url", value.String("ldap://"+s.address), "plainText", value.True, "user", value.String(admin), "password", value.String("$secret.s"),
-		"baseDN", value.String("dc=example,dc=com"))
+		"baseDN", value.String("dc=example,dc=com"), "allow", value.Strings("127.0.0.0/8"))
 }
 
 func call(t *testing.T, config value.Value, method, in string) value.Value {
@@ -88,7 +88,7 @@ func TestChanges(t *testing.T) {
 	s := start(t, false)
 	config := s.config()
 	want(t, call(t, config, "add", `{"dn":"uid=lin,dc=example,dc=com","attributes":{"uid":"lin","mail":["a@x","b@x"],"photo":{"base64":"/9j/"},"age":7,"none":null}}`), `"outgoing":{"dn":"uid=lin,dc=example,dc=com"}`)
-	want(t, call(t, config, "add", `{"dn":"uid=lin,dc=example,dc=com","attributes":{"uid":"lin"}}`), `"class":"directory"`, `"code":68`, `"retryable":false`)
+	want(t, call(t, config, "add", `{"dn":"uid=lin,dc=example,dc=com","attributes":{"uid":"lin"}}`), `"class":"remote"`, `"code":68`, `"retryable":false`)
 	want(t, call(t, config, "modify", `{"dn":"uid=lin,dc=example,dc=com","changes":[{"op":"add","attribute":"mail","values":"c@x"},{"op":"delete","attribute":"mail","values":["a@x"]},{"op":"replace","attribute":"age","values":8}]}`), `"finishState":"success"`)
 	want(t, call(t, config, "compare", `{"dn":"uid=lin,dc=example,dc=com","attribute":"mail","value":"c@x"}`), `"outgoing":{"result":true}`)
 	want(t, call(t, config, "compare", `{"dn":"uid=lin,dc=example,dc=com","attribute":"mail","value":"a@x"}`), `"outgoing":{"result":false}`)
@@ -121,10 +121,10 @@ func TestSecured(t *testing.T) {
 		config value.Value
 		want   string
 	}{
-		"ldaps":            {secured.With("ca", value.String(s.ca)), `"dn":"uid=ada,`},
+		"ldaps":            {secured.With("tls", value.Object("ca", value.String(s.ca))), `"dn":"uid=ada,`},
 		"ldaps, unknown":   {secured, `"class":"network"`},
-		"ldaps, other CA":  {secured.With("ca", value.String(plain.ca)), `certificate`},
-		"startTLS":         {started.With("ca", value.String(plain.ca)), `"dn":"uid=ada,`},
+		"ldaps, other CA":  {secured.With("tls", value.Object("ca", value.String(plain.ca))), `certificate`},
+		"startTLS":         {started.With("tls", value.Object("ca", value.String(plain.ca))), `"dn":"uid=ada,`},
 		"startTLS unknown": {started, `certificate`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +141,8 @@ func TestTroubles(t *testing.T) {
 		method, in string
 		want       []string
 	}{
-		"wrong password": {func(_ *server, c value.Value) value.Value { return c.With("password", value.String("nonsense")) }, "search", searching, []string{`"class":"auth"`, `"retryable":false`}},
+		"not to be reached": {func(_ *server, c value.Value) value.Value { return c.Without("allow") }, "search", searching, []string{`"class":"input"`, `may not be reached`}},
+		"wrong password":    {func(_ *server, c value.Value) value.Value { return c.With("password", value.String("nonsense")) }, "search", searching, []string{`"class":"auth"`, `"retryable":false`}},
 		"not allowed": {func(s *server, c value.Value) value.Value {
 			s.result = func(op ber.Tag) (uint16, bool) {
 				return lib.LDAPResultInsufficientAccessRights, op == lib.ApplicationAddRequest
@@ -151,11 +152,11 @@ func TestTroubles(t *testing.T) {
 		"busy": {func(s *server, c value.Value) value.Value {
 			s.result = func(op ber.Tag) (uint16, bool) { return lib.LDAPResultBusy, op == lib.ApplicationAddRequest }
 			return c
-		}, "add", adding, []string{`"class":"directory"`, `"retryable":true`}},
+		}, "add", adding, []string{`"class":"remote"`, `"retryable":true`}},
 		"silent": {func(s *server, c value.Value) value.Value {
 			s.silent = lib.ApplicationSearchRequest
 			return c.With("timeoutSeconds", value.Int(1))
-		}, "search", searching, []string{`"class":"network"`, `"retryable":true`}},
+		}, "search", searching, []string{`"class":"timeout"`, `did not answer within 1 s`, `"retryable":true`}},
 		"cut while reading": {func(s *server, c value.Value) value.Value { s.drop = lib.ApplicationSearchRequest; return c }, "search", searching, []string{`"class":"network"`, `"retryable":true`}},
 		"cut while writing": {func(s *server, c value.Value) value.Value { s.drop = lib.ApplicationAddRequest; return c }, "add", adding, []string{`"class":"network"`, `"retryable":false`}},
 		"nobody there":      {func(_ *server, c value.Value) value.Value { return c.With("url", value.String("ldap://127.0.0.1:1")) }, "search", searching, []string{`"class":"network"`, `cannot be reached`, `"retryable":true`}},
@@ -199,7 +200,7 @@ func TestRefuses(t *testing.T) {
 		`{"url":"http://a"}`:                       "/url must be ldaps",
 		`{"url":"ldaps://a","startTLS":true}`:      "/startTLS is for ldap",
 		`{"url":"ldaps://a","user":"x"}`:           "given together",
-		`{"url":"ldaps://a","ca":"x"}`:             "/ca holds no certificate",
+		`{"url":"ldaps://a","tls":{"ca":"x"}}`:     "/tls/ca must hold certificates",
 		`{"url":"ldaps://a","baseDN":"x"}`:         "/baseDN is not a DN",
 		`{"url":"ldaps://a","maxEntries":1000000}`: "/maxEntries must be from 0",
 	} {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -61,7 +62,7 @@ func (d *directory) request(in searching) (*ldap.SearchRequest, error) {
 	filter := in.Filter
 	switch {
 	case in.Filter != "" && in.Condition != nil:
-		return nil, wrong("give either /filter or /condition")
+		return nil, network.Wrong("give either /filter or /condition")
 	case in.Filter != "":
 		if err := checkFilter(filter); err != nil {
 			return nil, err
@@ -76,7 +77,7 @@ func (d *directory) request(in searching) (*ldap.SearchRequest, error) {
 	}
 	for i, a := range in.Attributes {
 		if a != "*" && a != "+" && !attributeName.MatchString(a) {
-			return nil, wrong("/attributes/%d must be the name of an attribute, not %q", i, a)
+			return nil, network.Wrong("/attributes/%d must be the name of an attribute, not %q", i, a)
 		}
 	}
 	return ldap.NewSearchRequest(base, scopes[in.Scope], ldap.NeverDerefAliases, 0, d.TimeoutSeconds, false, filter, in.Attributes, nil), nil
@@ -108,7 +109,7 @@ func (c *conn) pages(r *ldap.SearchRequest, limit int) (found, error) {
 			return out, nil
 		}
 		if len(page.Entries) == 0 && string(next.Cookie) == string(paging.Cookie) {
-			return found{}, &adapters.Error{Class: ClassDirectory, Text: "the directory gives the same empty page again", Retryable: new(bool)}
+			return found{}, network.Remote(false, "the directory gives the same empty page again")
 		}
 		paging.SetCookie(next.Cookie)
 	}
@@ -142,7 +143,7 @@ func compare(ctx context.Context, call *adapters.Call, in comparing) (bool, erro
 		return false, err
 	}
 	if !attributeName.MatchString(in.Attribute) {
-		return false, wrong("/attribute must be the name of an attribute, not %q", in.Attribute)
+		return false, network.Wrong("/attribute must be the name of an attribute, not %q", in.Attribute)
 	}
 	text, err := plain("/value", in.Value)
 	if err != nil {
@@ -172,7 +173,7 @@ func bind(ctx context.Context, call *adapters.Call, in credentials) (bool, error
 	if in.Password == "" {
 		return false, nil
 	}
-	c, err := (&directory{Config: Config{StartTLS: d.StartTLS, TimeoutSeconds: d.TimeoutSeconds}, address: d.address, tls: d.tls, secure: d.secure}).connect(ctx)
+	c, err := (&directory{Config: Config{StartTLS: d.StartTLS, TimeoutSeconds: d.TimeoutSeconds}, address: d.address, guard: d.guard, tls: d.tls, secure: d.secure}).connect(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -1,23 +1,18 @@
 package ldap_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"maps"
-	"math/big"
 	"net"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
+
+	"github.com/heddlehq/heddle/adapters/adaptertest"
 )
 
 // server is a directory in memory that speaks as much LDAP as the adapter does.
@@ -50,7 +45,8 @@ func start(t *testing.T, secure bool) *server {
 		"uid=ada,dc=example,dc=com":   {"objectClass": {"person"}, "uid": {"ada"}, "cn": {"Ada (Countess) *"}, "userPassword": {"engine"}, "jpegPhoto": {"\xff\xd8\xff"}},
 		"uid=grace,dc=example,dc=com": {"objectClass": {"person"}, "uid": {"grace"}, "cn": {"Grace"}, "mail": {"grace@example.com", "amazing@example.com"}},
 	}}
-	s.certificate(t)
+	certificate, ca := adaptertest.Certificate(t)
+	s.ca, s.tls = ca, &tls.Config{Certificates: []tls.Certificate{certificate}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -88,24 +84,6 @@ func start(t *testing.T, secure bool) *server {
 		all.Wait()
 	})
 	return s
-}
-
-func (s *server) certificate(t *testing.T) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	s.tls = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
 func (s *server) serve(c net.Conn) {

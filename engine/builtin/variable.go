@@ -84,6 +84,9 @@ func describe(c *Call) engine.Outcome {
 		return failed(err)
 	}
 	out := engine.Succeed()
+	if len(s) > engine.MaxDescription {
+		return failed(tooMuch("\"description\" may have %d bytes, not %d", engine.MaxDescription, len(s)))
+	}
 	out.Describe = s
 	return out
 }

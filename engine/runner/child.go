@@ -55,7 +55,8 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 	}
 	m, start, err := r.prepare(ctx, Begin{Workflow: name, Start: engine.Start{
 		ID: e.Child, Variables: variables, Groups: parent.Groups, Initiator: parent.Initiator, User: parent.User, Ancestors: parent.Ancestors, Triggers: parent.Triggers,
-		Parent: &engine.Parent{Job: t.id, Task: e.Task, Iteration: e.Iteration, Element: e.Element},
+		Priority: &parent.Priority,
+		Parent:   &engine.Parent{Job: t.id, Task: e.Task, Iteration: e.Iteration, Element: e.Element},
 	}})
 	if err != nil {
 		r.unavailable(t, err, func() { refuse(engine.ClassChild, err) })

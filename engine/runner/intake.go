@@ -1,10 +1,13 @@
 package runner
 
-import "github.com/heddlehq/heddle/engine"
+import (
+	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/workflows"
+)
 
 // intake is what a shard has taken in and not done yet. It lets the shard choose: people come
 // first, then starts, on which callers wait, then results, on which nobody does; and within
-// each, workflows take turns however much each has to do.
+// each, jobs of a higher priority come more often, and workflows take turns however much each has to do.
 type intake struct {
 	acts           []*item
 	starts, events rota
@@ -18,15 +21,15 @@ const (
 	startsPerEvent = 3
 )
 
-func (q *intake) add(workflow string, it *item) {
+func (q *intake) add(workflow string, priority engine.Priority, it *item) {
 	q.n++
 	switch {
 	case it.sent != nil, it.reply != nil && it.event.Type != engine.JobStarted:
 		q.acts = append(q.acts, it)
 	case it.event.Type == engine.JobStarted:
-		q.starts.add(workflow, it)
+		q.starts.add(workflow, priority, it)
 	default:
-		q.events.add(workflow, it)
+		q.events.add(workflow, priority, it)
 	}
 }
 
@@ -46,10 +49,19 @@ func (q *intake) pick(n int) []*item {
 	return out
 }
 
-// rota gives out items so that workflows take turns.
+// rota gives out items so that priorities get their shares and, within each, workflows take
+// turns. Each level of priority counts for twice the one below: nobody waits for ever.
 type rota struct {
+	levels [workflows.MaxPriority + 1]level
+	now    uint64 // the clock of the level that was served last
+}
+
+// level is what has one priority. Its clock goes the slower the higher it is, and the level whose clock is
+// behind is served.
+type level struct {
 	lanes map[string]*lane
 	turns []*lane // those that hold something, in the order of their turns
+	clock uint64
 }
 
 type lane struct {
@@ -57,30 +69,52 @@ type lane struct {
 	items    []*item
 }
 
-func (r *rota) add(workflow string, it *item) {
-	l := r.lanes[workflow]
+func (r *rota) add(workflow string, priority engine.Priority, it *item) {
+	v := &r.levels[priority.Level()]
+	if len(v.turns) == 0 {
+		v.clock = max(v.clock, r.now) // having had nothing to do earns nothing
+	}
+	l := v.lanes[workflow]
 	if l == nil {
 		l = &lane{workflow: workflow}
-		if r.lanes == nil {
-			r.lanes = map[string]*lane{}
+		if v.lanes == nil {
+			v.lanes = map[string]*lane{}
 		}
-		r.lanes[workflow] = l
-		r.turns = append(r.turns, l)
+		v.lanes[workflow] = l
+		v.turns = append(v.turns, l)
 	}
 	l.items = append(l.items, it)
 }
 
 // take appends up to n items to out.
 func (r *rota) take(out []*item, n int) []*item {
-	for ; n > 0 && len(r.turns) > 0; n-- {
-		l := r.turns[0]
-		r.turns = r.turns[1:]
-		out, l.items = append(out, l.items[0]), l.items[1:]
-		if len(l.items) > 0 {
-			r.turns = append(r.turns, l)
-		} else {
-			delete(r.lanes, l.workflow)
+	for ; n > 0; n-- {
+		next := -1
+		for i := range r.levels {
+			if v := &r.levels[i]; len(v.turns) > 0 && (next < 0 || v.clock <= r.levels[next].clock) {
+				next = i
+			}
 		}
+		if next < 0 {
+			return out
+		}
+		v := &r.levels[next]
+		r.now = v.clock
+		v.clock += 1 << (workflows.MaxPriority - next)
+		out = append(out, v.take())
 	}
 	return out
+}
+
+// take takes one item out of a level that holds some.
+func (v *level) take() *item {
+	l := v.turns[0]
+	v.turns = v.turns[1:]
+	it := l.items[0]
+	if l.items = l.items[1:]; len(l.items) > 0 {
+		v.turns = append(v.turns, l)
+	} else {
+		delete(v.lanes, l.workflow)
+	}
+	return it
 }

@@ -13,14 +13,14 @@ func TestIntake(t *testing.T) {
 	event := func(job string) *item { return &item{job: job, event: engine.Event{Type: engine.TaskFinished}} }
 	start := func(job string) *item { return &item{job: job, event: engine.Event{Type: engine.JobStarted}} }
 	for i := range 100 {
-		q.add("crowd", event(fmt.Sprintf("e%d", i)))
-		q.add("crowd", start(fmt.Sprintf("s%d", i)))
+		q.add("crowd", 0, event(fmt.Sprintf("e%d", i)))
+		q.add("crowd", 0, start(fmt.Sprintf("s%d", i)))
 	}
-	q.add("lone", event("lone"))
-	q.add("crowd", &item{job: "act", reply: make(chan answer, 1), event: engine.Event{Type: engine.JobPaused}})
-	q.add("crowd", &item{job: "sent", sent: []string{"k"}})
+	q.add("lone", 0, event("lone"))
+	q.add("crowd", 0, &item{job: "act", reply: make(chan answer, 1), event: engine.Event{Type: engine.JobPaused}})
+	q.add("crowd", 0, &item{job: "sent", sent: []string{"k"}})
 	var got []string
-	q.add("lone", start("first"))
+	q.add("lone", 0, start("first"))
 	for _, it := range q.pick(100) {
 		got = append(got, it.job)
 	}
@@ -46,7 +46,39 @@ func TestIntake(t *testing.T) {
 		}
 		n += len(picked)
 	}
-	if n != 204 || len(q.starts.lanes)+len(q.events.lanes)+len(q.starts.turns)+len(q.events.turns) != 0 {
-		t.Errorf("%d items picked of 204, or lanes are left", n)
+	left := 0
+	for i := range q.starts.levels {
+		left += len(q.starts.levels[i].lanes) + len(q.events.levels[i].lanes) + len(q.starts.levels[i].turns) + len(q.events.levels[i].turns)
+	}
+	if n != 204 || left != 0 {
+		t.Errorf("%d items picked of 204, %d lanes are left", n, left)
+	}
+}
+
+// A level of priority counts twice the one below, and the lowest is not forgotten however much
+// comes in above it.
+func TestIntake_priority(t *testing.T) {
+	var q intake
+	fill := func(level, n int) {
+		for range n {
+			q.add("w", engine.PriorityOf(level), &item{job: fmt.Sprint(level), event: engine.Event{Type: engine.TaskFinished}})
+		}
+	}
+	count := func(n int) map[string]int {
+		got := map[string]int{}
+		for _, it := range q.pick(n) {
+			got[it.job]++
+		}
+		return got
+	}
+	fill(5, 1000)
+	fill(6, 1000)
+	if got := count(300); got["6"] < 190 || got["6"] > 210 {
+		t.Errorf("of 300 the levels got %v, want one third and two thirds", got)
+	}
+	fill(0, 10)
+	fill(9, 2000)
+	if got := count(1000); got["0"] == 0 || got["9"] < 800 {
+		t.Errorf("of 1000 the levels got %v, want nearly all for the highest and some for the lowest", got)
 	}
 }

@@ -38,6 +38,7 @@ type Member struct {
 type members struct {
 	id      string
 	changed chan struct{} // rung when the partitions may have moved
+	leaving chan struct{} // closed once the server is drained
 
 	mu       sync.Mutex
 	heard    map[string]sign
@@ -54,6 +55,7 @@ type sign struct {
 
 func (m *members) init() {
 	m.id, m.heard, m.changed = library.NewID(), map[string]sign{}, make(chan struct{}, 1)
+	m.leaving = make(chan struct{})
 	m.alive = []string{m.id}
 }
 
@@ -237,13 +239,19 @@ type Standing struct {
 // as there are any. It may be repeated to see how far that has come.
 func (r *Runner) Drain(ctx context.Context) (Standing, error) {
 	r.members.mu.Lock()
-	r.members.draining = true
+	if !r.members.draining {
+		r.members.draining = true
+		close(r.members.leaving)
+	}
 	r.members.mu.Unlock()
 	if err := r.beat(ctx); err != nil {
 		return Standing{}, err
 	}
 	return r.Standing(), nil
 }
+
+// Draining is closed once Drain was called: whoever begins work by itself on this server stops then.
+func (r *Runner) Draining() <-chan struct{} { return r.members.leaving }
 
 // Standing tells how this server takes part.
 func (r *Runner) Standing() Standing {

@@ -194,15 +194,19 @@ func (s *shard) fill() {
 	}
 }
 
-// take puts an item into its workflow's lane. Jobs that are not in memory share one.
+// take puts an item into its workflow's lane. Jobs that are not in memory share one, of the usual
+// priority.
 func (s *shard) take(it *item) {
-	workflow := ""
+	workflow, priority := "", engine.Priority(0)
 	if it.machine != nil {
-		workflow = it.machine.Workflow().Name
+		workflow, priority = it.machine.Workflow().Name, engine.PriorityOf(it.machine.Workflow().Priority)
+		if start := it.event.Start; start != nil && start.Priority != nil {
+			priority = *start.Priority
+		}
 	} else if e := s.cache[it.job]; e != nil {
-		workflow = e.machine.Workflow().Name
+		workflow, priority = e.machine.Workflow().Name, e.job.Priority
 	}
-	s.intake.add(workflow, it)
+	s.intake.add(workflow, priority, it)
 }
 
 // round makes one turn for each job of the batch, commits them together and passes them on
@@ -264,7 +268,12 @@ func (s *shard) commit(ctx context.Context, writing []*turn, batches []store.Bat
 			return slices.Repeat([]error{err}, len(batches))
 		}
 	}
-	return s.r.Store.Commit(ctx, batches...)
+	began := time.Now()
+	errs := s.r.Store.Commit(ctx, batches...)
+	if o := s.r.Observer; o != nil {
+		o.Committed(len(batches), time.Since(began), errors.Join(errs...))
+	}
+	return errs
 }
 
 // buffer returns room for a body.
@@ -327,6 +336,7 @@ func (s *shard) committed(ctx context.Context, t *turn, err error) {
 
 // stored keeps the new state in memory and sets its timer.
 func (s *shard) stored(t *turn) {
+	t.observed()
 	t.entry.job, t.entry.revision = t.next, t.entry.revision+1
 	s.cache[t.id] = t.entry
 	if t.entry.folder.Bytes() > 0 {

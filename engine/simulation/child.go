@@ -30,8 +30,8 @@ func (w *world) startChild(l *live, e *engine.Effect) {
 		}
 		_, err := w.begin(workflow, engine.Start{
 			ID: order.Child, Variables: variables, Groups: l.job.Groups, Initiator: l.job.Initiator, User: l.job.User,
-			Ancestors: l.job.Ancestors,
-			Parent:    &engine.Parent{Job: l.job.ID, Task: order.Task, Iteration: order.Iteration, Element: order.Element},
+			Ancestors: l.job.Ancestors, Priority: &l.job.Priority,
+			Parent: &engine.Parent{Job: l.job.ID, Task: order.Task, Iteration: order.Iteration, Element: order.Element},
 		})
 		if invalid, ok := errors.AsType[*workflows.Invalid](err); ok {
 			problem := engine.Problem(engine.ClassDocument, fmt.Sprintf("workflow %q cannot be run: %v", order.Workflow, invalid))

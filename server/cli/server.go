@@ -33,9 +33,8 @@ func newServerList(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if r.asJSON {
-				fmt.Fprintln(c.out, answer.String())
-				return nil
+			if r.machine() {
+				return r.print(c.out, answer)
 			}
 			w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "NAME\tSTATE\tPARTITIONS\tSEEN")
@@ -56,8 +55,8 @@ func newServerDrain(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drain",
 		Short: "Let a server give its work to the others, so that it can be stopped",
-		Long: `Drain tells the server to start no more jobs and to give its partitions to the other servers
-on the store. It returns when they have taken them; then the server can be stopped without
+		Long: `Drain tells the server to start no more jobs, to fire no more triggers and to give its partitions
+to the other servers on the store. It returns when they have taken them; then the server can be stopped without
 anybody noticing. A server that is alone keeps running the jobs it has.`,
 		Example: "  heddle server drain --server http://10.0.0.7:3000",
 		Args:    cobra.NoArgs,
@@ -118,9 +117,8 @@ func newQuarantineList(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if r.asJSON {
-				fmt.Fprintln(c.out, answer.String())
-				return nil
+			if r.machine() {
+				return r.print(c.out, answer)
 			}
 			w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tJOB\tTASK\tEVENT\tTRIES\tERROR")

@@ -42,6 +42,8 @@ type Options struct {
 	Auth    *auth.Auth
 	Log     *slog.Logger
 	Now     func() time.Time // the wall clock unless a test gives another
+	// Draining is closed once this server is to begin no more work: nothing fires any more here. Nil never is.
+	Draining <-chan struct{}
 }
 
 // Triggers fires what is due.
@@ -78,13 +80,25 @@ func New(o Options) (*Triggers, error) {
 	return &Triggers{Options: o, orders: Orders{o.Store, o.Library}, schema: schema}, nil
 }
 
-// Run fires until ctx ends.
+// Run fires until the server is drained, and returns when ctx ends.
 func (r *Triggers) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.clock(ctx) })
-	g.Go(func() error { return r.feed(ctx) })
+	firing, stop := context.WithCancel(ctx)
+	defer stop()
+	g, within := errgroup.WithContext(firing)
+	g.Go(func() error { return r.clock(within) })
+	g.Go(func() error { return r.feed(within) })
+	g.Go(func() error {
+		select {
+		case <-r.Draining:
+			r.Log.Info("triggers do not fire here any more: the server is drained")
+			stop()
+		case <-within.Done():
+		}
+		return nil
+	})
 	err := g.Wait()
-	if errors.Is(err, context.Canceled) {
+	if firing.Err() != nil && errors.Is(err, context.Canceled) {
+		<-ctx.Done()
 		return nil
 	}
 	return err

@@ -34,7 +34,12 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	st, err := memstore.New(memstore.Options{})
+	return newBenchOn(t, memstore.Options{})
+}
+
+func newBenchOn(t testing.TB, o memstore.Options) *bench {
+	t.Helper()
+	st, err := memstore.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,4 +277,65 @@ func BenchmarkHandle(b *testing.B) {
 			}
 		}
 	})
+}
+
+// A drained server fires nothing any more.
+func TestRun_drained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.status = "complete"
+		drained := make(chan struct{})
+		b.Draining = drained
+		b.add(`{"cron":"*/10 * * * *"}`)
+		time.AfterFunc(25*time.Minute, func() { close(drained) })
+		b.run(2 * time.Hour)
+		if len(b.at) != 2 {
+			t.Errorf("started %d times, want 2 before it was drained", len(b.at))
+		}
+	})
+}
+
+// TestFT21_twoOwners freezes a server at each of its calls of the store while a run is due, lets another one do
+// all there is to do, and lets the first go on: one run is one start.
+func TestFT21_twoOwners(t *testing.T) {
+	for k := 1; ; k++ {
+		calls, other := 0, func() {}
+		call := func() error {
+			if calls++; calls == k {
+				other()
+			}
+			return nil
+		}
+		b := newBenchOn(t, memstore.Options{
+			Before: func(store.Batch) error { return call() }, After: func(store.Batch) error { return call() }, Read: func(string) error { return call() },
+		})
+		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		b.Now = func() time.Time { return now }
+		b.add(value.Object("firstRunAt", value.Int(now.Add(time.Minute).UnixMilli()), "repeatUnit", value.String("hour"), "repeatFrequency", value.Int(1)).String())
+		o := b.Options
+		second, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(2 * time.Minute)
+		beats := func(r *Triggers) {
+			for range 5 {
+				if _, err := r.beat(t.Context()); err != nil {
+					t.Errorf("frozen at call %d: %v", k, err)
+				}
+			}
+		}
+		calls, other = 0, func() { beats(second) }
+		beats(b.Triggers)
+		ended := calls < k // it was never frozen
+		now = now.Add(time.Minute)
+		beats(second)
+		if len(b.at) != 1 {
+			t.Fatalf("frozen at call %d: %d starts, want 1", k, len(b.at))
+		}
+		if ended {
+			t.Logf("frozen at each of %d calls", k-1)
+			break
+		}
+	}
 }
