@@ -149,6 +149,6 @@ const (
 	ClassQueue     = "queue-timeout"     // no worker started it in time
 	ClassRun       = "run-timeout"       // it took too long
 	ClassHeartbeat = "heartbeat-timeout" // its worker fell silent
-	ClassKey       = "encryption-key"    // a key is not to be had
+	ClassKey       = "encryption-key"    // a key is not to be had: the task is blocked until it is
 	ClassInternal  = "internal"          // a defect of Heddle itself
 )

@@ -68,12 +68,19 @@ func (s *stepper) approve(i int) error {
 	}
 	t = s.edit(i)
 	t.Approved, t.Because, t.Mode = s.who(), s.ev.Text, cmp.Or(s.ev.Mode, mode)
+	if keyless(t) {
+		t.Mode = "" // nobody has seen what a guard might say
+	}
 	s.note(i)
 	if s.ev.Type == TaskRepaired {
 		return s.resume()
 	}
 	return nil
 }
+
+// keyless tells whether a task is blocked for want of a key, not by a guard: then it is simply
+// run once it may go on.
+func keyless(t *TaskState) bool { return t.Error.Get("class").Text() == ClassKey }
 
 // cancelFollowers cancels what would have come after a blocked task.
 func (s *stepper) cancelFollowers() {

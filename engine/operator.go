@@ -55,7 +55,7 @@ func (s *stepper) resume() error {
 		case t.Status == TaskReady:
 			s.start(i)
 		case t.Status == TaskBlocked:
-			if s.m.kindAt(i, t) == kindPlain && !t.Exhausted {
+			if s.m.kindAt(i, t) == kindPlain && !t.Exhausted && !keyless(t) {
 				s.repair(i)
 				break
 			}

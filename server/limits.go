@@ -107,6 +107,8 @@ func (c *call) limited() error {
 	switch {
 	case r.name == "login", r.name == "beginOIDC", r.name == "finishOIDC":
 		return c.limiter.take("login", address(c.Request()))
+	case r.name == "receiveWebhook":
+		return c.limiter.take("endpoint", c.Request().URL.Path)
 	case r.may == auth.Public && r.method != get:
 		return c.limiter.take("token", address(c.Request()))
 	case c.who == nil:

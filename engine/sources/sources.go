@@ -41,7 +41,7 @@ func (s *Sources) Get(ctx context.Context, name string) (string, error) {
 	where, rest, ok := strings.Cut(name, ":")
 	if !ok {
 		if s.Stored == nil {
-			return "", fmt.Errorf("secret %q: no secrets are stored here; its name may begin with env:, file: or vault:", name)
+			return "", fmt.Errorf("secret %q: no secrets are stored here; env:, file: and vault: begin the names of others", name)
 		}
 		return s.Stored(ctx, name)
 	}
