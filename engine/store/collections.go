@@ -16,6 +16,7 @@ const (
 	Jobs             = "jobs"
 	Payloads         = "payloads"
 	Projects         = "projects"
+	LateResults      = "late"
 	Quarantine       = "quarantine"
 	Revisions        = "revisions"
 	Roles            = "roles"
@@ -156,6 +157,13 @@ var Collections = []Collection{
 			Sparsely("parent.job"),
 			Sparsely("due"),
 			Sparsely("live"),
+		},
+	},
+	{
+		Name: LateResults, // of workers, that came when their jobs had no more use for them
+		Fields: []Field{
+			{Name: "job", Type: Text, Prefix: true},
+			{Name: "at", Type: Time},
 		},
 	},
 	{
