@@ -215,6 +215,9 @@ func (r *Runner) prepare(ctx context.Context, b Begin) (*engine.Machine, *engine
 	if start.ID == "" {
 		start.ID = library.NewID()
 	}
+	if err := tooMany(m.Workflow().Name, start.Variables.Len()); err != nil {
+		return nil, nil, err
+	}
 	broken, err := m.Workflow().CheckInput(start.Variables, start.Parent != nil)
 	if err != nil {
 		return nil, nil, err
