@@ -12,6 +12,7 @@ import (
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/payload"
+	"github.com/heddlehq/heddle/engine/sealed"
 )
 
 // Server runs the calls of one kind of adapter.
@@ -28,6 +29,7 @@ type Server struct {
 	Grace      time.Duration     // how long calls may go on once ctx ended; 0 means 10 s
 	Own        bool              // see Worker
 	Payloads   *payload.Payloads // see Worker
+	Seal       sealed.Box        // see Worker
 	Log        *slog.Logger      // nil discards
 }
 
@@ -61,7 +63,7 @@ func (s *Server) worker() (Worker, Handler, error) {
 		Consumer:   ConsumerName(pool, s.Kind.App),
 		Filter:     []string{bus.TaskFilter(pool, s.Kind.App)},
 		Partitions: s.Partitions, Parallel: s.Parallel, Lease: s.Lease, Grace: cmp.Or(s.Grace, 10*time.Second),
-		Announce: true, Own: s.Own, Payloads: s.Payloads, Log: s.Log,
+		Announce: true, Own: s.Own, Payloads: s.Payloads, Seal: s.Seal, Log: s.Log,
 	}.withDefaults()
 	return w, func(ctx context.Context, o Order) Result { return s.call(ctx, w, known, o) }, nil
 }

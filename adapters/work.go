@@ -12,6 +12,7 @@ import (
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/payload"
+	"github.com/heddlehq/heddle/engine/sealed"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -40,6 +41,7 @@ type Worker struct {
 	Own        bool              // it runs in the process of the broker, see bus.Consumer
 	Announce   bool              // send TaskStarted as well; worth its cost for slow work
 	Payloads   *payload.Payloads // where large values are; nil asks the servers for them over the bus
+	Seal       sealed.Box        // opens encrypted values; nil leaves orders that hold some undone
 	Log        *slog.Logger      // nil discards
 }
 
@@ -205,7 +207,36 @@ func (l *loop) run(f *flight) (Result, error) {
 			l.Log.Warn("start not announced", "err", err, "job", f.order.Job, "task", f.order.Task)
 		}
 	}
-	return guard(f.ctx, order, l.handle), nil
+	return l.unsealed(f.ctx, order), nil
+}
+
+// unsealed runs an order with its encrypted values opened. What a secret of theirs appears in
+// is encrypted before it leaves the process; in an error it is hidden. Without the key the task
+// is blocked and says why.
+func (l *loop) unsealed(ctx context.Context, o Order) Result {
+	if !sealed.Holds(o.Incoming) {
+		return guard(ctx, o, l.handle)
+	}
+	if l.Seal == nil {
+		return blocked("the task's parameters are encrypted, and the worker has no key to open them")
+	}
+	incoming, secrets, err := sealed.OpenSecrets(ctx, l.Seal, o.Root, o.Incoming)
+	if err != nil {
+		return blocked(err.Error())
+	}
+	o.Incoming = incoming
+	r := guard(ctx, o, l.handle)
+	// The result is kept even when the context has ended meanwhile.
+	ctx = context.WithoutCancel(ctx)
+	if r.Outgoing, err = secrets.Contain(ctx, l.Seal, o.Root, r.Outgoing); err != nil {
+		return blocked("the task is done, but its result holds secrets and cannot be encrypted: " + err.Error())
+	}
+	r.Error, r.Changes = secrets.Hide(r.Error), secrets.Hide(r.Changes)
+	return r
+}
+
+func blocked(text string) Result {
+	return Result{State: workflows.Blocked, Error: engine.Problem(engine.ClassKey, text)}
 }
 
 // fold stores the large values of a result, when it has any, and puts references in their

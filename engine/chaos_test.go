@@ -163,7 +163,7 @@ func (tr *trial) act() engine.Event {
 	ev := engine.Event{By: "ann", Task: task()}
 	switch ev.Type = pick(tr.chance,
 		engine.JobPaused, engine.JobPaused, engine.JobCanceled, engine.JobContinued, engine.JobReverted, engine.JobReverted,
-		engine.VariablesPatched, engine.AccessChanged, engine.TaskRetried, engine.TaskRetried, engine.TaskSkipped, engine.TaskCompleted,
+		engine.VariablesPatched, engine.AccessChanged, engine.JobArchived, engine.JobRestored, engine.TaskRetried, engine.TaskRetried, engine.TaskSkipped, engine.TaskCompleted,
 		engine.TaskApproved, engine.TaskRepaired); ev.Type {
 	case engine.JobCanceled:
 		ev.Graceful = true

@@ -139,6 +139,10 @@ func (m *Machine) startChildren(job *Job, i int) []Effect {
 	if loop := job.Tasks[i].Loop; loop != nil {
 		for _, k := range loop.Kids {
 			if !k.Done {
+				if m.places[i].kind == kindPlain {
+					out = append(out, m.startRepair(job, i, k))
+					continue
+				}
 				out = append(out, m.startChild(job, i, k))
 			}
 		}
@@ -148,7 +152,10 @@ func (m *Machine) startChildren(job *Job, i int) []Effect {
 
 // child takes news of a child job.
 func (s *stepper) child(i int) error {
-	if s.m.places[i].kind != kindChildJob {
+	if s.m.kindAt(i, s.job.Tasks[i]) != kindChildJob {
+		if s.m.places[i].method.CanBlock {
+			return ErrStale // of a repair that is over
+		}
 		return conflict("task %q starts no child jobs", s.id(i))
 	}
 	t, err := s.current(i, TaskRunning)
@@ -175,7 +182,8 @@ func (s *stepper) child(i int) error {
 	case ChildRefused:
 		kid.Status, kid.Output = Errored, s.ev.Outcome.Error
 	case ChildFinished:
-		wait := s.ev.Status == Errored && s.m.places[i].task.Children.OnError != "error"
+		repair := s.m.places[i].kind == kindPlain
+		wait := s.ev.Status == Errored && s.m.places[i].task.Children.OnError != "error" && !repair
 		switch {
 		case s.ev.Status == Running, wait:
 			// A child in error can be repaired, and then says that it runs again.
@@ -189,7 +197,9 @@ func (s *stepper) child(i int) error {
 		}
 		kid.Status, kid.Output, kid.Started = s.ev.Status, s.ev.Variables, true
 		if s.ev.Status == Errored {
-			kid.Output = Problem(ClassChild, fmt.Sprintf("child job %s is in error", kid.ID))
+			if !repair {
+				kid.Output = Problem(ClassChild, fmt.Sprintf("child job %s is in error", kid.ID))
+			}
 			s.send(Effect{Type: ControlChild, Child: kid.ID, Act: "cancel"})
 		}
 	}
@@ -197,6 +207,10 @@ func (s *stepper) child(i int) error {
 	loop.Live--
 	loop.Done++
 	loop.Any = loop.Any || kid.Status == Complete
+	if s.m.places[i].kind == kindPlain {
+		s.endRepair(i)
+		return nil
+	}
 	s.dispatch(i)
 	return nil
 }

@@ -70,6 +70,7 @@ func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
 	w.OptTexts("ancestors", j.Ancestors)
 	w.OptTexts("triggers", j.Triggers)
 	w.parent("parent", j.Parent)
+	w.repair(j.Repair)
 	w.OptText("initiator", j.Initiator)
 	w.OptText("user", j.User)
 	w.OptInt("startedAt", j.StartedAt)
@@ -77,6 +78,7 @@ func (m *Machine) AppendFolded(dst []byte, j *Job, values Values) []byte {
 	w.OptInt("updatedAt", j.UpdatedAt)
 	w.OptInt("heldAt", j.HeldAt)
 	w.OptText("heldBy", j.HeldBy)
+	w.OptTrue("archived", j.Archived)
 	w.OptTrue("breached", j.Breached)
 	w.OptTrue("handling", j.Handling)
 	w.OptTrue("handled", j.Handled)
@@ -296,6 +298,7 @@ func AppendEventFolded(dst []byte, e *Event, values Values) []byte {
 			w.Int("priority", int64(s.Priority.Level()))
 		}
 		w.parent("parent", s.Parent)
+		w.repair(s.Repair)
 		w.Close('}')
 	}
 	w.Close('}')
@@ -349,9 +352,9 @@ func (m *Machine) Outline(v value.Value) (*Job, error) {
 		ID: v.Get("_id").Text(), Revision: m.revision, Name: v.Get("name").Text(), Description: v.Get("description").Text(),
 		Type: v.Get("type").Text(), Status: Status(v.Get("status").Text()), Seq: number(v, "seq"), Variables: v.Get("variables"),
 		Errors: records(v.Get("errors")), Warnings: records(v.Get("warnings")), Groups: texts(v, "groups"), Watchers: texts(v, "watchers"),
-		Ancestors: texts(v, "ancestors"), Triggers: texts(v, "triggers"), Parent: parent(v.Get("parent")), Initiator: v.Get("initiator").Text(), User: v.Get("user").Text(),
+		Ancestors: texts(v, "ancestors"), Triggers: texts(v, "triggers"), Parent: parent(v.Get("parent")), Repair: repairOf(v.Get("repair")), Initiator: v.Get("initiator").Text(), User: v.Get("user").Text(),
 		StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"), UpdatedAt: number(v, "updatedAt"),
-		HeldAt: number(v, "heldAt"), HeldBy: v.Get("heldBy").Text(), Breached: v.Get("breached").Truth(),
+		HeldAt: number(v, "heldAt"), HeldBy: v.Get("heldBy").Text(), Archived: v.Get("archived").Truth(), Breached: v.Get("breached").Truth(),
 		Handling: v.Get("handling").Truth(), Handled: v.Get("handled").Truth(), Reverts: int(number(v, "reverts")), Force: number(v, "force"), Only: texts(v, "only"),
 		Tasks: make([]*TaskState, len(m.places)),
 	}
@@ -376,9 +379,6 @@ func (m *Machine) Outline(v value.Value) (*Job, error) {
 			Child: e.Get("child").Text(), Act: e.Get("act").Text(), Topic: e.Get("topic").Text(), Status: Status(e.Get("status").Text()),
 			Parent: parent(e.Get("parent")), Variables: e.Get("variables"),
 		})
-		if last := &j.Outbox[len(j.Outbox)-1]; last.Type == NotifyParent {
-			last.Variables = j.Variables
-		}
 	}
 	idle := &TaskState{}
 	for i := range j.Tasks {
@@ -403,23 +403,28 @@ func (m *Machine) Outline(v value.Value) (*Job, error) {
 	if err := unsettled(v.Get("settled"), state); err != nil {
 		return nil, fmt.Errorf("job %s: %w", j.ID, err)
 	}
+	for i := range j.Outbox {
+		if e := &j.Outbox[i]; e.Type == NotifyParent {
+			e.Variables = m.Result(j)
+		}
+	}
 	return j, nil
 }
 
 // sound refuses a task state that no step can lead to and that later steps rely on not to be.
 func (m *Machine) sound(i int, t *TaskState) error {
 	n, l := &m.places[i], t.Loop
-	loops := n.kind == kindChildJob || n.kind == kindForEach
+	loops := n.kind == kindChildJob || n.kind == kindForEach || n.kind == kindPlain && n.method.CanBlock && t.Status == TaskRunning
 	switch {
 	case t.Status == TaskRetrying && n.task.Retry == nil:
 		return errors.New("it waits for a retry, but has no retry settings")
-	case t.Status == TaskRunning && loops && l == nil:
+	case t.Status == TaskRunning && loops && l == nil && n.kind != kindPlain:
 		return errors.New("it runs without a loop")
 	case l != nil && !loops:
 		return errors.New("it has a loop, but is neither a childJob nor a forEach")
 	case l != nil && t.Status != TaskComplete && t.Status != TaskFailure && l.Total > max(1, t.Incoming.Get("data_array").Len()):
 		return fmt.Errorf("its loop has %d elements, more than its data", l.Total)
-	case l != nil && !l.sound(n.kind == kindChildJob && t.Status == TaskRunning):
+	case l != nil && !l.sound(n.kind != kindForEach && t.Status == TaskRunning):
 		return fmt.Errorf("its loop of %d elements cannot be at %d, with %d children done and %d under way", l.Total, l.Next, l.Done, l.Live)
 	}
 	return nil
@@ -514,6 +519,7 @@ func DecodeEvent(v value.Value) Event {
 			Groups: texts(s, "groups"), Initiator: s.Get("initiator").Text(), User: s.Get("user").Text(), Ancestors: texts(s, "ancestors"),
 			Triggers: texts(s, "triggers"), Force: number(s, "force"), Only: texts(s, "only"),
 			Parent: parent(s.Get("parent")),
+			Repair: repairOf(s.Get("repair")),
 		}
 	}
 	return e

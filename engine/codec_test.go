@@ -63,7 +63,7 @@ func TestDecode_everyFieldOfAJob(t *testing.T) {
 	revision, tasks := job.Revision, job.Tasks
 	// An outbox holds only some kinds of effects, which use only some fields.
 	fill(reflect.ValueOf(job).Elem(), &n, "Job.Tasks", "Job.Held", "Effect.Attempt", "Effect.App", "Effect.Method", "Effect.Incoming",
-		"Effect.Actor", "Effect.Deadline", "Effect.Mode", "Effect.ResumeOf", "Effect.Pool", "Effect.Guard", "Effect.Accept", "Effect.Changes", "Effect.Element", "Effect.Workflow", "Effect.Transformation", "Effect.Current", "Effect.Run")
+		"Effect.Actor", "Effect.Deadline", "Effect.Mode", "Effect.ResumeOf", "Effect.Repair", "Effect.Pool", "Effect.Guard", "Effect.Accept", "Effect.Changes", "Effect.Element", "Effect.Workflow", "Effect.Transformation", "Effect.Current", "Effect.Run")
 	job.Revision, job.Tasks, job.Held = revision, tasks, []int{1}
 	fill(reflect.ValueOf(job.Tasks[0]).Elem(), &n)
 	job.Tasks[0].Loop.Total, job.Tasks[0].Loop.Live, job.Tasks[0].Loop.Done = 1_000_000, 1, 1

@@ -9,7 +9,7 @@ type EffectType string
 const (
 	RunTask      EffectType = "RunTask"      // Task, Iteration, Attempt, App, Method, Pool, Incoming, Actor, Deadline, Mode, ResumeOf, Guard, Accept, Changes
 	StopTask     EffectType = "StopTask"     // Task, Iteration: its result no longer counts
-	StartChild   EffectType = "StartChild"   // Task, Iteration, Element, Child, Workflow, Variables, Transformation, Current
+	StartChild   EffectType = "StartChild"   // Task, Iteration, Element, Child, Workflow, Variables, Transformation, Current; or Repair and Actor in place of Workflow
 	ControlChild EffectType = "ControlChild" // Child, Act (pause, resume, cancel, cancel-graceful)
 	NotifyParent EffectType = "NotifyParent" // Parent, Status, Variables
 	RecordTask   EffectType = "RecordTask"   // Run: the state of one iteration, to be stored
@@ -43,6 +43,7 @@ type Effect struct {
 	Current        value.Value // the element
 	Act            string
 	Parent         *Parent
+	Repair         *Repair // of a virtual job, whose workflow is that of Machine.Virtual
 	Status         Status
 	Topic          string
 	Run            *Run

@@ -18,6 +18,8 @@ const (
 	JobReverted      EventType = "JobReverted"      // By, Task, To: jump back to an ancestor
 	VariablesPatched EventType = "VariablesPatched" // By, Variables: they replace those of the same name
 	AccessChanged    EventType = "AccessChanged"    // By, Groups, Watchers: the new lists; nil leaves one as it is
+	JobArchived      EventType = "JobArchived"      // By, Text: lists leave it out; only of a job at rest
+	JobRestored      EventType = "JobRestored"      // By, Text: lists show it again
 	TaskStarted      EventType = "TaskStarted"      // Task, Iteration, Worker: a worker took it
 	TaskProgressed   EventType = "TaskProgressed"   // Task, Iteration, Percent, Text: also a sign of life
 	TaskFinished     EventType = "TaskFinished"     // Task, Iteration, Outcome, By (who worked a manual task)
@@ -78,6 +80,7 @@ type Start struct {
 	Force       int64    // how far its guards are waived, see Job.Force
 	Only        []string // ids of the tasks to run; nil for all
 	Parent      *Parent
+	Repair      *Repair   // of a virtual job
 	Priority    *Priority // nil = what the workflow says
 }
 
@@ -146,5 +149,6 @@ const (
 	ClassQueue     = "queue-timeout"     // no worker started it in time
 	ClassRun       = "run-timeout"       // it took too long
 	ClassHeartbeat = "heartbeat-timeout" // its worker fell silent
+	ClassKey       = "encryption-key"    // a key is not to be had
 	ClassInternal  = "internal"          // a defect of Heddle itself
 )

@@ -81,7 +81,7 @@ func (m *Machine) reason(job *Job, i int, t *TaskState) (Reason, bool) {
 		r.Kind, r.Until, r.Text, r.Unblock = "timer", due(TimerDelay), "The task waits for its time.", "the end of the delay"
 		return r, true
 	}
-	switch n.kind {
+	switch m.kindAt(i, t) {
 	case kindManual:
 		r.Kind, r.Text, r.Unblock = "person", "The task waits for a person to claim it.", "claim and finish the task"
 		if t.Owner != "" {
@@ -94,6 +94,11 @@ func (m *Machine) reason(job *Job, i int, t *TaskState) (Reason, bool) {
 		r.Kind, r.Unblock = "child", "the end of the child jobs"
 		if t.Loop == nil {
 			return r, false
+		}
+		if n.kind == kindPlain {
+			r.Text = fmt.Sprintf("The task is being repaired by job %s.", t.Loop.Kids[0].ID)
+			r.Unblock = "the end of that job"
+			break
 		}
 		r.Text = fmt.Sprintf("The task waits for child jobs; %d of %d are done.", t.Loop.Done, t.Loop.Total)
 		for _, k := range t.Loop.Kids {

@@ -93,6 +93,7 @@ type Job struct {
 	Ancestors   []string // root first, the job itself last
 	Triggers    []string // that led to it, first one first: a trigger never fires for what it led to itself
 	Parent      *Parent
+	Repair      *Repair // what a virtual job is for; nil for other jobs
 	Initiator   string
 	User        string
 	StartedAt   int64
@@ -100,6 +101,7 @@ type Job struct {
 	UpdatedAt   int64
 	HeldAt      int64    // since when it is paused or blocked
 	HeldBy      string   // who or what holds it
+	Archived    bool     // lists leave it out
 	Breached    bool     // the SLA was missed
 	Handling    bool     // the error handler's child runs
 	Handled     bool     // the error handler was used

@@ -120,7 +120,7 @@ func TestLaw2_repeatedEventChangesNothing(t *testing.T) { t.Parallel(); checkLaw
 // Every event on every reachable job gives a step or ErrStale, *Conflict or *Unknown.
 func TestLaw3_everyEventIsAnswered(t *testing.T) { t.Parallel(); checkLaw(t, lawTotality) }
 
-// A complete or canceled job takes nothing in.
+// A complete or canceled job takes nothing in but who may see it, and where.
 func TestLaw4_finalStaysFinal(t *testing.T) { t.Parallel(); checkLaw(t, lawFinality) }
 
 // A job that has not ended can say why, and each reason names something that is there: an

@@ -55,9 +55,13 @@ func (s *stepper) resume() error {
 		case t.Status == TaskReady:
 			s.start(i)
 		case t.Status == TaskBlocked:
+			if s.m.kindAt(i, t) == kindPlain && !t.Exhausted {
+				s.repair(i)
+				break
+			}
 			s.edit(i).Retries = 0
 			s.start(i)
-		case t.Status == TaskRunning && s.m.places[i].kind == kindChildJob:
+		case t.Status == TaskRunning && s.m.kindAt(i, t) == kindChildJob:
 			s.dispatch(i)
 		}
 	}
@@ -75,8 +79,8 @@ func (s *stepper) lookAll() {
 }
 
 func (s *stepper) controlChildren(act string) {
-	for i := range s.job.Tasks {
-		if s.m.places[i].kind == kindChildJob {
+	for i, t := range s.job.Tasks {
+		if s.m.kindAt(i, t) == kindChildJob {
 			s.stopWork(i, act)
 		}
 	}
@@ -96,7 +100,7 @@ func (s *stepper) cancel() error {
 		if !t.Status.Active() {
 			continue
 		}
-		kind := s.m.places[i].kind
+		kind := s.m.kindAt(i, t)
 		if s.ev.Graceful && t.Status == TaskRunning && t.Pending == nil && (kind == kindPlain || kind == kindChildJob && t.Loop.Live > 0) {
 			if kind == kindChildJob {
 				s.stopWork(i, "cancel-graceful")
@@ -149,6 +153,18 @@ func (s *stepper) access() error {
 	if slices.Equal(groups, s.job.Groups) && slices.Equal(watchers, s.job.Watchers) {
 		return ErrStale
 	}
+	return nil
+}
+
+// archive takes a job at rest out of the lists, or back in.
+func (s *stepper) archive(on bool) error {
+	if on && !s.job.Status.Final() && s.job.Status != Errored {
+		return conflict("job %s is %s; only a job that has ended or failed can be archived", s.job.ID, s.job.Status.Shown())
+	}
+	if s.job.Archived == on {
+		return ErrStale
+	}
+	s.job.Archived = on
 	return nil
 }
 
@@ -379,7 +395,7 @@ func (s *stepper) alive(i int) error {
 		return err
 	}
 	switch worker := cmp.Or(s.ev.Worker, unnamed); {
-	case s.m.places[i].kind != kindPlain:
+	case s.m.kindAt(i, t) != kindPlain:
 		return conflict("task %q is not one for a worker", s.id(i))
 	case t.Pending != nil, s.ev.At < t.ReportedAt:
 		return ErrStale

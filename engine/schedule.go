@@ -169,7 +169,7 @@ func (s *stepper) finish(status Status, topic string) {
 
 func (s *stepper) tellParent() {
 	if s.job.Parent != nil {
-		s.send(Effect{Type: NotifyParent, Parent: s.job.Parent, Child: s.job.ID, Status: s.job.Status, Variables: s.job.Variables})
+		s.send(Effect{Type: NotifyParent, Parent: s.job.Parent, Child: s.job.ID, Status: s.job.Status, Variables: s.m.Result(s.job)})
 	}
 }
 

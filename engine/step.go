@@ -63,7 +63,7 @@ func (m *Machine) newJob(ev Event) *Job {
 	st := ev.Start
 	job := &Job{
 		ID: st.ID, Revision: m.revision, Name: m.workflow.Name, Type: st.Type, Description: st.Description,
-		Groups: st.Groups, Ancestors: append(slices.Clone(st.Ancestors), st.ID), Triggers: st.Triggers, Parent: st.Parent,
+		Groups: st.Groups, Ancestors: append(slices.Clone(st.Ancestors), st.ID), Triggers: st.Triggers, Parent: st.Parent, Repair: st.Repair,
 		Initiator: st.Initiator, User: st.User, StartedAt: ev.At, UpdatedAt: ev.At,
 		Variables: st.Variables, Force: st.Force, Only: st.Only,
 		Tasks: make([]*TaskState, len(m.places)),
@@ -106,6 +106,12 @@ type stepper struct {
 
 // take applies the event itself.
 func (s *stepper) take() error {
+	switch s.ev.Type { // what does not touch the run
+	case AccessChanged:
+		return s.access()
+	case JobArchived, JobRestored:
+		return s.archive(s.ev.Type == JobArchived)
+	}
 	if s.job.Status.Final() {
 		return s.late()
 	}
@@ -120,8 +126,6 @@ func (s *stepper) take() error {
 		return s.cancel()
 	case VariablesPatched:
 		return s.patch()
-	case AccessChanged:
-		return s.access()
 	case TimersDue:
 		return s.timersDue()
 	}
@@ -237,6 +241,7 @@ func (s *stepper) resolved(tasks ...string) {
 // fixed puts an errored job back to work.
 func (s *stepper) fixed() {
 	s.announce("jobFix")
+	s.job.Archived = false
 	if s.job.Status != Errored {
 		return
 	}
@@ -303,7 +308,7 @@ func (m *Machine) ForWorker(task string) bool {
 func (m *Machine) AtWork(job *Job) []*Run {
 	var out []*Run
 	for i, t := range job.Tasks {
-		if m.places[i].kind == kindPlain && t.Status == TaskRunning {
+		if m.kindAt(i, t) == kindPlain && t.Status == TaskRunning {
 			out = append(out, m.picture(job, i, ""))
 		}
 	}

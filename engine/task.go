@@ -173,7 +173,7 @@ func (s *stepper) finished(i int) error {
 	if t.Pending != nil {
 		return ErrStale // it has its result already
 	}
-	switch n.kind {
+	switch s.m.kindAt(i, t) {
 	case kindChildJob, kindForEach, kindListener:
 		return conflict("task %q is finished by the engine itself", n.task.ID)
 	case kindManual:
@@ -217,6 +217,9 @@ func (s *stepper) end(i int, o Outcome) {
 	t.EndedAt = s.at
 	t.Pending, t.Subscribed = nil, false
 	t.Mode = "" // an approval counts for one attempt
+	if n.kind == kindPlain {
+		t.Loop = nil // it was being repaired
+	}
 	s.changed(i, o)
 	if o.State == workflows.Blocked {
 		s.block(i, o.Error, fmt.Sprintf("task %q is blocked", n.task.ID))
@@ -268,6 +271,8 @@ func (s *stepper) checked(i int, o Outcome) Outcome {
 		switch {
 		case s.job.Status == Canceling:
 			return Outcome{State: workflows.Failed, Error: o.Error} // nobody will approve it any more
+		case s.job.Repair != nil:
+			return Fail(ClassProtocol, fmt.Sprintf("%s.%s answered \"blocked\" although a person had approved its changes", n.task.App, n.task.Name))
 		case !n.method.CanBlock:
 			return Fail(ClassProtocol, fmt.Sprintf("%s.%s answered \"blocked\", which its manifest does not allow", n.task.App, n.task.Name))
 		}
@@ -394,7 +399,7 @@ func (s *stepper) stopWork(i int, act string) {
 	if t.Status != TaskRunning {
 		return
 	}
-	switch s.m.places[i].kind {
+	switch s.m.kindAt(i, t) {
 	case kindPlain:
 		if t.Pending == nil {
 			s.send(Effect{Type: StopTask, Task: s.id(i), Iteration: t.Iteration, Act: act})
@@ -422,7 +427,7 @@ func (m *Machine) Outstanding(job *Job) []Effect {
 		if t.Status != TaskRunning || t.Pending != nil {
 			continue
 		}
-		switch m.places[i].kind {
+		switch m.kindAt(i, t) {
 		case kindPlain:
 			s := &stepper{m: m, job: job}
 			actor, _ := s.actor(i)

@@ -133,6 +133,14 @@ func (p *player) effect(e engine.Effect) {
 	case engine.StopTask:
 		fmt.Fprintf(&p.out, "  -> stop %s#%d\n", e.Task, e.Iteration)
 	case engine.StartChild:
+		if e.Repair != nil {
+			fmt.Fprintf(&p.out, "  -> %s job for %s#%d %s", e.Repair.Type(), e.Task, e.Iteration, e.Variables)
+			if !e.Repair.Changes.IsAbsent() {
+				fmt.Fprintf(&p.out, " changes %s", e.Repair.Changes)
+			}
+			p.out.WriteByte('\n')
+			break
+		}
 		fmt.Fprintf(&p.out, "  -> child %s#%d[%d] %q %s", e.Task, e.Iteration, e.Element, e.Workflow, e.Variables)
 		if e.Transformation != "" {
 			fmt.Fprintf(&p.out, " through %s of %s", e.Transformation, e.Current)

@@ -43,7 +43,7 @@ func (c *call) apply(id string, ev engine.Event) (runner.State, error) {
 // repeatable tells whether an act asks for a state, which may be there already.
 func repeatable(t engine.EventType) bool {
 	switch t {
-	case engine.JobCanceled, engine.TaskApproved, engine.TaskClaimed, engine.TaskReleased, engine.TaskSkipped:
+	case engine.AccessChanged, engine.JobCanceled, engine.TaskApproved, engine.TaskClaimed, engine.TaskReleased, engine.TaskSkipped, engine.VariablesPatched:
 		return true
 	}
 	return false
@@ -189,22 +189,28 @@ func finishTask(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	id, task := c.text("id"), c.text("task")
-	st, err := c.job(id)
+	st, err := c.finish(c.text("id"), c.text("task"), outcome)
 	if err != nil {
 		return value.Absent, err
 	}
+	return enveloped("Successfully finished task", jobDoc(st, &query{})), nil
+}
+
+// finish ends a manual task on behalf of the caller.
+func (c *call) finish(id, task string, outcome engine.Outcome) (runner.State, error) {
+	st, err := c.job(id)
+	if err != nil {
+		return st, err
+	}
 	if err := c.worksOn(st, task); err != nil {
-		return value.Absent, err
+		return st, err
 	}
 	t, _ := st.Machine.Workflow().Task(task)
 	s, _ := st.Machine.Task(st.Job, task)
 	if t.Type != workflows.Manual {
-		return value.Absent, &engine.Conflict{Reason: fmt.Sprintf("task %q is not a manual task; complete it with a result instead", task)}
+		return st, &engine.Conflict{Reason: fmt.Sprintf("task %q is not a manual task; complete it with a result instead", task)}
 	}
-	return c.act(id, "Successfully finished task", engine.Event{
-		Type: engine.TaskFinished, Task: task, Iteration: s.Iteration, Outcome: outcome, By: c.who.ID,
-	})
+	return c.apply(id, engine.Event{Type: engine.TaskFinished, Task: task, Iteration: s.Iteration, Outcome: outcome, By: c.who.ID})
 }
 
 // outcomeOf reads {"finish_state", "variables", "error"}.

@@ -27,14 +27,16 @@ const ReasonHeader = "X-Audit-Reason"
 // readingPosts are the operations that change nothing although they are not a GET. Whatever
 // is not named here leaves an audit entry.
 var readingPosts = map[string]bool{
-	"getTaskTypes": true, "runEvaluationGroup": true, "runEvaluationGroups": true, "runQuery": true,
-	"searchJobs": true, "searchWorkflows": true, "validateAsset": true, "validateWorkflow": true,
+	"findForwardPaths": true, "findJobs": true, "findTask": true, "getAssociatedJobs": true, "getJobList": true, "getJobsOfTasks": true, "getTag": true,
+	"getTagsOfDocument": true, "getTaskTypes": true, "getWorkflowSchemas": true, "queryJobs": true, "queryTasksBrief": true, "runEvaluationGroup": true,
+	"runEvaluationGroups": true, "runQuery": true, "searchJobs": true, "searchTasks": true, "searchWorkflows": true, "validateAsset": true,
+	"validateLoops": true, "validateWorkflow": true,
 }
 
-// acts tells whether each call of a route leaves an audit entry: it changes something, or
-// carries documents out of the server.
+// acts tells whether each call of a route leaves an audit entry: it changes something,
+// carries documents out of the server, or lets somebody in.
 func (r route) acts() bool {
-	return r.method != http.MethodGet && !readingPosts[r.name] || strings.HasPrefix(r.name, "export")
+	return r.method != http.MethodGet && !readingPosts[r.name] || strings.HasPrefix(r.name, "export") || r.name == "finishOIDC"
 }
 
 // deed is what the audit log is to say of a call. Bodies are not part of it: they may hold
@@ -47,6 +49,7 @@ type deed struct {
 	each          []target    // what an act on many was done to
 	answer        value.Value
 	err           error
+	reveals       bool // it shows encrypted values
 	replayed      bool // it was done, and noted, by an earlier call
 }
 
@@ -68,7 +71,7 @@ var errBooksClosed = errors.New("the audit log cannot be written; nothing is cha
 // begins before it is stored. What a crash can lose is thus the entries of the calls that
 // nobody got an answer to; what they did to jobs is in the jobs' histories.
 //
-// Of the denials of one caller only some a minute are noted one by one, so that nobody can
+// Of the denials of one caller, and of the mistakes of strangers, only some a minute are noted one by one, so that nobody can
 // fill the store by knocking; the others are counted, and the count is noted.
 type books struct {
 	log     *audit.Log
@@ -143,11 +146,11 @@ func (b *books) keep(entries []audit.Entry, err error) {
 func (b *books) enter(c *call) {
 	status := c.Response().Status
 	denied := status == http.StatusUnauthorized || status == http.StatusForbidden
-	if !denied && (!c.deed.route.acts() || c.deed.replayed || errors.Is(c.deed.err, errBooksClosed)) {
+	if !denied && (!c.deed.route.acts() && !c.deed.reveals || c.deed.replayed || errors.Is(c.deed.err, errBooksClosed)) {
 		return
 	}
 	entries := c.deed.entries(c, status)
-	if denied || status == http.StatusTooManyRequests {
+	if denied || status == http.StatusTooManyRequests || c.who == nil && status >= http.StatusBadRequest {
 		if !b.knocked(entries[0]) {
 			return
 		}
@@ -316,6 +319,7 @@ var nouns = []struct{ prefix, kind string }{
 	{"/logout", "session"},
 	{"/oauth", "session"},
 	{"/workflow_builder", "workflow"},
+	{"/workflow_engine/getJob", "job"},
 }
 
 // applications that stand before the noun in a route's path.

@@ -261,19 +261,26 @@ func importTemplates(c *call) (value.Value, error) {
 	return value.Object("imported", value.Array(out...)), nil
 }
 
-// importForms stores {"forms": [documents]}.
+// importForms stores {"forms": [documents]} and tells of each.
 func importForms(c *call) (value.Value, error) {
 	list, err := c.member("forms", value.KindArray)
 	if err != nil {
 		return value.Absent, err
 	}
+	if list.Len() == 0 {
+		return value.Absent, badAt("/forms", "count", "\"forms\" must list at least one form.")
+	}
 	out := make([]value.Value, 0, list.Len())
-	for _, doc := range list.Elements() {
+	for i, doc := range list.Elements() {
 		made, err := forms.insert(c, doc, false)
-		if err != nil {
+		if err != nil && (list.Len() == 1 || decide(err).status >= 500) {
 			return value.Absent, err
 		}
-		out = append(out, made)
+		if err != nil {
+			out = append(out, value.Object("success", value.False, "message", value.String(fmt.Sprintf("/forms/%d: %s", i, decide(err).text)), "original", doc))
+			continue
+		}
+		out = append(out, value.Object("success", value.True, "message", value.String("Successfully imported form "+made.Get("name").Text()), "original", doc, "created", made))
 	}
 	return value.Object("status", value.String("success"), "message", value.String(fmt.Sprintf("Successfully imported %d forms", len(out))), "imported", value.Array(out...)), nil
 }
@@ -314,26 +321,4 @@ func listApplications(c *call) (value.Value, error) {
 			"metadata", value.Object("isActive", value.True, "activeSync", value.True, "isAlive", value.True))
 	}
 	return c.constant(all)
-}
-
-// allTags collects the tags that workflows carry.
-func allTags(c *call) (value.Value, error) {
-	p, err := c.find(store.Workflows, query{Query: store.Query{
-		Where: c.reachable(), Sort: []store.Order{{Field: "name"}}, NoTotal: true,
-	}}, nil)
-	if err != nil {
-		return value.Absent, err
-	}
-	seen := map[string]bool{}
-	var out []value.Value
-	for _, w := range p.docs {
-		for _, t := range w.Get("tags").Elements() {
-			if name := t.Get("name").Text(); name != "" && !seen[name] {
-				seen[name] = true
-				out = append(out, value.Object("_id", value.String(orText(t.Get("_id").Text(), name)), "name", value.String(name),
-					"description", value.String(t.Get("description").Text())))
-			}
-		}
-	}
-	return value.Array(out...), nil
 }

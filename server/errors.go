@@ -11,11 +11,13 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/schemas"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
@@ -101,6 +103,10 @@ func decideAdmission(err error, a *answer) bool {
 		return true
 	}
 	switch {
+	case errors.Is(err, keyring.ErrForged):
+		a.status = http.StatusBadRequest
+	case errors.Is(err, keyring.ErrKey), errors.Is(err, runner.ErrNoKeys):
+		a.status, a.wait = http.StatusServiceUnavailable, time.Minute
 	case errors.Is(err, errUnderWay):
 		a.status, a.wait = http.StatusConflict, time.Second
 	case errors.Is(err, errBooksClosed):
@@ -118,6 +124,12 @@ func decideDocument(err error, a *answer) bool {
 		return true
 	}
 	if e, ok := errors.AsType[*workflows.Invalid](err); ok {
+		for _, p := range e.Problems {
+			a.problems = append(a.problems, problem{p.Pointer, p.Code, p.Text})
+		}
+		return true
+	}
+	if e, ok := errors.AsType[*lifecycle.Invalid](err); ok {
 		for _, p := range e.Problems {
 			a.problems = append(a.problems, problem{p.Pointer, p.Code, p.Text})
 		}
@@ -165,10 +177,16 @@ func decideEngine(err error, a *answer) bool {
 		a.status = http.StatusConflict
 		return true
 	}
+	if _, ok := errors.AsType[*library.UnknownError](err); ok {
+		a.status = http.StatusNotFound
+		return true
+	}
 	switch {
+	case errors.Is(err, lifecycle.ErrAtWork), errors.Is(err, lifecycle.ErrChild):
+		a.status = http.StatusConflict
 	case errors.Is(err, engine.ErrStale):
 		a.status, a.text = http.StatusConflict, "the task is not waiting for this any more"
-	case errors.Is(err, runner.ErrBusy):
+	case errors.Is(err, runner.ErrBusy), errors.Is(err, runner.ErrInactive):
 		a.status, a.wait = http.StatusServiceUnavailable, time.Second
 	default:
 		return false
@@ -187,6 +205,14 @@ func decideAuth(err error, a *answer) bool {
 	}
 	if _, ok := errors.AsType[*auth.Exists](err); ok {
 		a.status = http.StatusConflict
+		return true
+	}
+	if errors.Is(err, auth.ErrTaken) {
+		a.status = http.StatusConflict
+		return true
+	}
+	if errors.Is(err, errProvider) {
+		a.status, a.text, a.wait = http.StatusServiceUnavailable, errProvider.Error(), 10*time.Second
 		return true
 	}
 	a.status = http.StatusUnauthorized

@@ -95,6 +95,60 @@ func TestUC14_repair(t *testing.T) {
 	a.refused(t, http.StatusConflict, "POST", jobPath+id+"/repair", `{}`)
 }
 
+// A validation or forced run is a job of its own in the history, of no stored workflow.
+func TestUC15_virtualJobs(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.lab(t, adapters.DefaultPool)
+	for method, kind := range map[string]string{"synchronise": "virtual:validation", "provision": "virtual:force"} {
+		a.guarded(t, method, method, `{"delete":6}`, `{"delete":6}`)
+		workflows := a.must(t, "GET", "/automation-studio/workflows", "").Get("total")
+		id := a.launch(t, method, `{}`)
+		blocked := taskNamed(t, a.job(t, id, "blocked"), "C").Get("iterations").At(0).Text()
+		a.must(t, "POST", jobPath+id+"/repair", `{}`)
+		end := a.job(t, id, "complete")
+		if got, want := a.states(t, id), "A complete, B complete, C complete+, D complete, E complete"; got != want {
+			t.Errorf("steps are %s, want %s", got, want)
+		}
+		found := a.must(t, "GET", "/operations-manager/jobs?equals[type]="+kind, "").Get("data")
+		if found.Len() != 1 {
+			t.Fatalf("%d jobs of type %s: %s", found.Len(), kind, found)
+		}
+		v := found.At(0)
+		if v.Get("status").Text() != "complete" || v.Path("parent", "job").Text() != id || v.Get("ancestors").At(0).Text() != id ||
+			v.Path("repair", "of").Text() != blocked || v.Path("parent", "taskId").Text() != taskNamed(t, end, "C").Get("taskId").Text() {
+			t.Errorf("the virtual job does not tell where it comes from: %s", v)
+		}
+		if !value.Equal(a.must(t, "GET", "/automation-studio/workflows", "").Get("total"), workflows) {
+			t.Error("a workflow was stored")
+		}
+		if s := a.states(t, v.Get("_id").Text()); s != "C complete" {
+			t.Errorf("the virtual job ran %s", s)
+		}
+	}
+}
+
+// The repair of a task goes wrong: the job is in error and can be repaired in other ways.
+func TestUC15_repairFails(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.lab(t, adapters.DefaultPool)
+	a.sequence(t, "S", `"task":"A","method":"fail","incoming":{"state":"blocked","text":"too many"}`)
+	id := a.launch(t, "S", `{}`)
+	a.job(t, id, "blocked")
+	a.refused(t, http.StatusConflict, "POST", jobPath+id+"/repair", `{"mode":"validate"}`)
+	a.must(t, "POST", jobPath+id+"/repair", `{}`)
+	j := a.job(t, id, "error")
+	if e := j.Get("error").At(0); !strings.Contains(e.String(), "although a person had approved") {
+		t.Errorf("error %s", j.Get("error"))
+	}
+	task := taskNamed(t, j, "A").Get("taskId").Text()
+	a.must(t, "POST", jobPath+id+"/tasks/"+task+"/complete", `{"finish_state":"success"}`)
+	a.job(t, id, "complete")
+	found := a.must(t, "GET", "/operations-manager/jobs?equals[type]=virtual:force", "").Get("data").At(0)
+	a.job(t, found.Get("_id").Text(), "canceled")
+}
+
 // A cancel at the threshold takes the blocked step and those after it.
 func TestSI13_cancelAtThreshold(t *testing.T) {
 	t.Parallel()

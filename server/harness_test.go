@@ -13,12 +13,14 @@ import (
 
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/bus/membus"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -68,7 +70,15 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 	st := between(memory)
 	lib := library.New(library.Options{Store: st, Catalog: labCatalog{builtin.Catalog()}})
 	feed := membus.New(membus.Options{})
-	run := runner.New(runner.Options{Store: st, Bus: feed, Library: lib})
+	master, err := keyring.NewLocal(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := keyring.New(st, master, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := runner.New(runner.Options{Seal: keys, Store: st, Bus: feed, Library: lib})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
@@ -86,13 +96,29 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 		t.Fatal(err)
 	}
 	log := &syncBuffer{}
-	s, err := server.New(server.Options{Runner: run, Library: lib, Store: st, Auth: who, Log: slog.New(slog.NewTextHandler(log, nil))})
+	life, err := lifecycle.New(lifecycle.Options{Store: st, Engine: run, Export: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(running(life.Run))
+	s, err := server.New(server.Options{Keys: keys, Runner: run, Library: lib, Store: st, Auth: who, Lifecycle: life, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := &api{Server: s, auth: who, store: memory, runner: run, bus: feed, log: log}
 	a.token = a.login(t, auth.Admin, adminPassword)
 	return a
+}
+
+// running runs something until what it returns is called.
+func running(run func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 // withStore is another server over another store, with the same accounts.

@@ -87,38 +87,14 @@ func healthApplications(c *call) (value.Value, error) {
 // healthAdapters lists the adapters that have a health of their own.
 func healthAdapters(c *call) (value.Value, error) { return c.healthList(nil) }
 
-// healthList answers a list of parts, filtered by id.
+// healthList answers a list of parts.
 func (c *call) healthList(all []value.Value) (value.Value, error) {
-	params, err := c.params()
+	q, err := c.list(shape{collection: healthParts, plain: []string{"state"}, sort: []store.Order{{Field: "id"}}, all: true})
 	if err != nil {
 		return value.Absent, err
 	}
-	var rest []param
-	want, field := "", ""
-	for _, p := range params {
-		switch p.key {
-		case "equals", "equals[id]":
-			want = scalar(p.value)
-		case "equalsField":
-			field = scalar(p.value)
-		default:
-			rest = append(rest, p)
-		}
-	}
-	if field != "" && field != "id" {
-		return value.Absent, badQuery("equalsField", "this list can be searched by id only.")
-	}
-	q, err := c.read(shape{collection: store.Settings, all: true}, rest)
-	if err != nil {
-		return value.Absent, err
-	}
-	var out []value.Value
-	for _, v := range all {
-		if want == "" || v.Get("id").Text() == want {
-			out = append(out, v)
-		}
-	}
-	return listed(out, q).results(), nil
+	p, err := c.among(healthParts, all, q)
+	return p.results(), err
 }
 
 func version(c *call) (value.Value, error) { return value.String(c.Release), nil }

@@ -39,6 +39,12 @@ func jobDoc(st runner.State, q *query) value.Value {
 	if j.Status == engine.Canceling {
 		m.Set("finishing", value.True)
 	}
+	if r := j.Repair; r != nil {
+		m.Set("repair", value.Object("mode", value.String(r.Mode), "of", value.String(r.Of)))
+	}
+	if j.Archived {
+		m.Set("archived", value.True)
+	}
 	if j.Force > 0 {
 		m.Set("force", value.Int(j.Force))
 	}

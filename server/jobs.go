@@ -12,7 +12,7 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-var jobList = shape{collection: store.Jobs, plain: []string{"archived"}, sort: []store.Order{{Field: "metrics.start_time"}}}
+var jobList = shape{collection: store.Jobs, page: 10, plain: []string{"archived"}, sort: []store.Order{{Field: "metrics.start_time"}}}
 
 // startJob starts a job by the name of its workflow. Nothing is answered before it is stored.
 func startJob(c *call) (value.Value, error) {
@@ -100,7 +100,7 @@ func (c *call) begin(b runner.Begin, chosen startOptions) (runner.State, error) 
 		return runner.State{}, err
 	}
 	b.Start.Initiator, b.Start.User = c.who.Username, c.who.ID
-	c.deed.after = value.Object("workflow", value.String(b.Workflow))
+	c.deed.after = chosen.noted(b.Workflow)
 	if c.claimed != nil {
 		b.Start.ID = c.claimed.jobID()
 		if st, err := c.Runner.Job(ctx, b.Start.ID); !errors.Is(err, store.ErrNotFound) {
@@ -126,7 +126,7 @@ func listJobs(c *call) (value.Value, error) {
 // jobs reads a page of the jobs the caller may know of.
 func (c *call) jobs(q query) (page, error) {
 	q.and(c.reachable())
-	found, err := c.Store.Find(c.Request().Context(), store.Jobs, q.Query)
+	found, err := c.unarchived(q)
 	if err != nil {
 		return page{}, err
 	}
@@ -143,6 +143,31 @@ func (c *call) jobs(q query) (page, error) {
 		p.docs[i] = expand(c.jobDoc(st, &q))
 	}
 	return p, nil
+}
+
+// unarchived finds jobs without those that are archived, unless the query speaks of these. An
+// index knows the archived ones, so they are counted apart: the others need no look at each.
+func (c *call) unarchived(q query) (store.Page, error) {
+	ctx := c.Request().Context()
+	if q.names("archived") || q.names(store.ID) {
+		return c.Store.Find(ctx, store.Jobs, q.Query)
+	}
+	archived, err := c.Store.Group(ctx, store.Jobs, store.Grouping{Where: store.And{store.Where("archived", store.Eq, true), q.Where}})
+	if err != nil || archived[0].Count == 0 {
+		if err != nil {
+			return store.Page{}, err
+		}
+		return c.Store.Find(ctx, store.Jobs, q.Query)
+	}
+	all, err := c.Store.Group(ctx, store.Jobs, store.Grouping{Where: q.Where})
+	if err != nil {
+		return store.Page{}, err
+	}
+	q.and(store.Where("archived", store.Ne, true))
+	q.NoTotal = true
+	found, err := c.Store.Find(ctx, store.Jobs, q.Query)
+	found.Total = all[0].Count - archived[0].Count
+	return found, err
 }
 
 func getJob(c *call) (value.Value, error) {
@@ -309,17 +334,26 @@ func watch(on bool) func(c *call) (value.Value, error) {
 				}
 			}
 		}
-		st, err := c.job(c.text("id"))
+		st, err := c.watch(c.text("id"), on, users)
 		if err != nil {
 			return value.Absent, err
 		}
-		watchers := slices.DeleteFunc(slices.Clone(st.Job.Watchers), func(w string) bool { return slices.Contains(users, w) })
-		if watchers == nil {
-			watchers = []string{}
-		}
-		if on {
-			watchers = append(watchers, users...)
-		}
-		return c.act(st.Job.ID, "Successfully updated job watchers", engine.Event{Type: engine.AccessChanged, Watchers: watchers})
+		return enveloped("Successfully updated job watchers", jobDoc(st, &query{})), nil
 	}
+}
+
+// watch adds users to a job's watchers or takes them off.
+func (c *call) watch(id string, on bool, users []string) (runner.State, error) {
+	st, err := c.job(id)
+	if err != nil {
+		return st, err
+	}
+	watchers := slices.DeleteFunc(slices.Clone(st.Job.Watchers), func(w string) bool { return slices.Contains(users, w) })
+	if watchers == nil {
+		watchers = []string{}
+	}
+	if on {
+		watchers = append(watchers, users...)
+	}
+	return c.apply(st.Job.ID, engine.Event{Type: engine.AccessChanged, Watchers: watchers})
 }

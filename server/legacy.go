@@ -79,28 +79,59 @@ func (c *call) search(s shape) (query, error) {
 	if err != nil {
 		return query{}, err
 	}
+	return c.searched(s, body)
+}
+
+// searched reads the several forms of the older searches: the query beside the options or
+// within them, also as "filter"; paging within "page"; and sorting as {field, direction}.
+func (c *call) searched(s shape, body value.Value) (query, error) {
 	options, err := optional(body, "options", value.KindObject)
 	if err != nil {
 		return query{}, err
 	}
 	var params []param
+	for _, key := range []string{"query", "filter"} {
+		more, err := searchParams("query", body.Get(key))
+		if err != nil {
+			return query{}, err
+		}
+		params = append(params, more...)
+	}
 	for key, v := range options.Members() {
 		switch key {
 		case "limit", "skip", "sort", "order":
+			if field := v.Get("field"); field.IsString() {
+				v = value.Object(field.Text(), orElse(v.Get("direction"), value.Int(1)))
+			}
 			if !v.IsNothing() {
 				params = append(params, param{key, v})
 			}
+		case "page":
+			for key, v := range v.Members() {
+				params = append(params, param{key, v})
+			}
+		case "filter":
+			key = "query"
+			fallthrough
 		case "query", "fields", "expand":
 			more, err := searchParams(key, v)
 			if err != nil {
 				return query{}, err
 			}
 			params = append(params, more...)
+		case "local": // whether to ask this server alone; all see the same
 		default:
-			return query{}, badAt("/options/"+value.EscapePointer(key), "unknown", "\"options\" may hold query, limit, skip, sort, fields and expand, not %q.", key)
+			return query{}, badAt("/options/"+value.EscapePointer(key), "unknown", "\"options\" may hold query, filter, limit, skip, page, sort, fields, expand and local, not %q.", key)
 		}
 	}
 	return c.read(s, params)
+}
+
+func orElse(v, otherwise value.Value) value.Value {
+	if v.IsNothing() {
+		return otherwise
+	}
+	return v
 }
 
 // searchParams turns a search's query and fields into parameters of a list.

@@ -105,7 +105,7 @@ var previews = []string{"runEvaluationGroup", "runEvaluationGroups", "runQuery"}
 func (c *call) limited() error {
 	r := c.deed.route
 	switch {
-	case r.name == "login":
+	case r.name == "login", r.name == "beginOIDC", r.name == "finishOIDC":
 		return c.limiter.take("login", address(c.Request()))
 	case r.may == auth.Public && r.method != get:
 		return c.limiter.take("token", address(c.Request()))

@@ -83,6 +83,13 @@ func importProject(c *call) (value.Value, error) {
 	if !slices.Contains([]library.ConflictMode{library.Refuse, library.InsertNew, library.Overwrite}, mode) {
 		return value.Absent, badAt("/conflictMode", "enum", "\"conflictMode\" must be %q or %q, not %q.", library.InsertNew, library.Overwrite, mode)
 	}
+	if m := doc.Get("members"); !m.IsNothing() {
+		access, err := accessControl(m)
+		if err != nil {
+			return value.Absent, err
+		}
+		doc = doc.With("accessControl", access)
+	}
 	if mode == library.Overwrite {
 		if err := c.holdsAll(doc.Get("_id").Text()); err != nil {
 			return value.Absent, err
@@ -97,7 +104,11 @@ func importProject(c *call) (value.Value, error) {
 	if doc.Get("components").IsArray() {
 		doc = doc.With("components", value.Array(parts...))
 	}
-	in, err := c.Library.ImportProject(c.Request().Context(), doc, mode, c.who.ID)
+	fresh, err := optional(body, "assignNewReferences", value.KindBool)
+	if err != nil {
+		return value.Absent, err
+	}
+	in, err := c.Library.ImportProject(c.Request().Context(), doc, mode, fresh.Truth(), c.who.ID)
 	if err != nil {
 		return value.Absent, err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"maps"
 	"net/url"
 	"slices"
@@ -25,6 +26,7 @@ type query struct {
 	include, exclude []string
 	dereference      []string
 	options          map[string]string // the list's own plain parameters
+	fields           map[string]bool   // that filters speak of
 }
 
 // param is one parameter of a query string, or of the JSON body that stands for one.
@@ -35,6 +37,7 @@ type param struct {
 
 // shape says what a list's query may hold beside filters on the collection's fields.
 type shape struct {
+	page       int // rows unless the caller says how many; 0 is defaultLimit
 	collection string
 	plain      []string      // names of fields that may be given as name=value
 	options    []string      // names that the handler reads itself
@@ -59,8 +62,8 @@ func (c *call) read(s shape, params []param) (query, error) {
 		return query{}, err
 	}
 	r := reader{shape: s, collection: collection, pairs: map[string]value.Value{}, seen: map[string]bool{}}
-	r.out.options = map[string]string{}
-	r.out.Limit = defaultLimit
+	r.out.options, r.out.fields = map[string]string{}, map[string]bool{}
+	r.out.Limit = cmp.Or(s.page, defaultLimit)
 	if s.all {
 		r.out.Limit = maxLimit
 	}
@@ -80,7 +83,7 @@ func (c *call) params() ([]param, error) {
 	}
 	var out []param
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if key == "token" {
+		if key == "token" || key == revealOption {
 			continue
 		}
 		for _, v := range values[key] {
@@ -99,6 +102,13 @@ func (c *call) params() ([]param, error) {
 			body = inner
 		}
 	}
+	more, err := bodyParams(body)
+	return append(out, more...), err
+}
+
+// bodyParams are the parameters of an object that stands for a query string.
+func bodyParams(body value.Value) ([]param, error) {
+	var out []param
 	for key, v := range body.Members() {
 		if key == "query" || key == "fields" || key == "expand" {
 			more, err := searchParams(key, v)
@@ -259,6 +269,7 @@ func (r *reader) filter(key string, op store.Op, field string, v value.Value) er
 		_, err := r.collection.CheckFilter(store.Where(field, store.Eq, ""))
 		return err
 	}
+	r.out.fields[field] = true
 	if op == store.In || op == store.NotIn {
 		var list []any
 		parts := v.Slice()
@@ -286,6 +297,9 @@ func (r *reader) filter(key string, op store.Op, field string, v value.Value) er
 	x, err := operand(key, t, v)
 	if err != nil {
 		return err
+	}
+	if op == store.Eq && x == false { // what is not said is not so
+		op, x = store.Ne, true
 	}
 	r.where = append(r.where, store.Where(field, op, x))
 	return nil
@@ -399,6 +413,9 @@ func operatorNames() string { return strings.Join(slices.Sorted(maps.Keys(operat
 func badQuery(key, format string, args ...any) error {
 	return badAt("/query/"+value.EscapePointer(key), "filter", format, args...)
 }
+
+// names tells whether a filter of the caller's speaks of a field.
+func (q *query) names(field string) bool { return q.fields[field] }
 
 // and adds a condition the caller did not ask for.
 func (q *query) and(f store.Filter) {

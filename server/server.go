@@ -12,15 +12,18 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -29,20 +32,27 @@ import (
 // otherwise. Clients choose their dialect by it.
 const DefaultRelease = "2023.2.9"
 
-// Options are what a server works with. Runner, Library, Store and Auth are required.
+// Options are what a server works with. Runner, Library, Store, Auth and
+// Lifecycle are required.
 type Options struct {
 	Runner  *runner.Runner
 	Library *library.Library
 	Store   store.Store
 	Auth    *auth.Auth
-	Log     *slog.Logger
-	Now     func() time.Time // the wall clock unless a test gives another
+	// Lifecycle works on batches of jobs; whoever made it runs it.
+	Lifecycle *lifecycle.Lifecycle
+	Log       *slog.Logger
+	Now       func() time.Time // the wall clock unless a test gives another
 
 	UI      http.Handler // the web interface, at / and below /ui/; nil serves none
 	Release string       // reported by /health/server and /version; DefaultRelease unless set
 	Name    string       // of this server, as health reports show it; "heddle" unless set
 	Version string       // of Heddle itself; "dev" unless set
 
+	// Keys opens encrypted values for those who may see them; without it nobody may.
+	Keys *keyring.Keyring
+	// OIDC lets people log in at an identity provider; nil does not.
+	OIDC *OIDC
 	// Limits bounds the calls of one account or address; see [DefaultLimits].
 	Limits Limits
 	// Basic lets service accounts show their id and secret with each call, over TLS alone.
@@ -69,6 +79,7 @@ type Server struct {
 	started time.Time
 	books   *books
 	limiter *limiter
+	oidc    *provider // nil without any
 
 	forgetting forgetting
 }
@@ -78,7 +89,7 @@ func New(o Options) (*Server, error) {
 	for _, need := range []struct {
 		name string
 		have bool
-	}{{"Runner", o.Runner != nil}, {"Library", o.Library != nil}, {"Store", o.Store != nil}, {"Auth", o.Auth != nil}} {
+	}{{"Runner", o.Runner != nil}, {"Library", o.Library != nil}, {"Store", o.Store != nil}, {"Auth", o.Auth != nil}, {"Lifecycle", o.Lifecycle != nil}} {
 		if !need.have {
 			return nil, fmt.Errorf("new server: option %s is missing", need.name)
 		}
@@ -106,12 +117,18 @@ func New(o Options) (*Server, error) {
 	if err := CheckOrigins(o.Origins); err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
-	schema, err := store.NewSchema(store.Collections)
+	schema, err := store.NewSchema(slices.Concat(store.Collections, computed))
 	if err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
 	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
 	s.limiter = newLimiter(o.Limits, o.Now)
+	if o.OIDC != nil {
+		if err := o.OIDC.Check(); err != nil {
+			return nil, fmt.Errorf("new server: OIDC: %w", err)
+		}
+		s.oidc = &provider{OIDC: o.OIDC}
+	}
 	s.books = newBooks(o.Store, o.Now, o.Log)
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.fail
@@ -178,7 +195,13 @@ func (c *call) run() (value.Value, error) {
 			return value.Absent, err
 		}
 	}
-	do := func() (value.Value, error) { return c.deed.route.handle(c) }
+	do := func() (value.Value, error) {
+		v, err := c.deed.route.handle(c)
+		if err != nil {
+			return v, err
+		}
+		return c.shown(v)
+	}
 	if key := c.Request().Header.Get(OnceHeader); key != "" && c.who != nil && unsafe(c.Request().Method) {
 		c.forget(c.Request().Context())
 		return c.once(key, do)

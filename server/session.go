@@ -132,10 +132,14 @@ func login(c *call) (value.Value, error) {
 		}
 		return value.Absent, err
 	}
+	c.sessionCookie(token)
+	return value.Absent, c.String(http.StatusOK, token)
+}
+
+func (c *call) sessionCookie(token string) {
 	c.SetCookie(&http.Cookie{
 		Name: cookieName, Value: token, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.Request().TLS != nil,
 	})
-	return value.Absent, c.String(http.StatusOK, token)
 }
 
 // clip keeps a caller's text from filling the log.

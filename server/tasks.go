@@ -18,20 +18,30 @@ func listTasks(c *call) (value.Value, error) {
 	if err != nil {
 		return value.Absent, err
 	}
-	reach, err := c.reachableTasks()
-	if err != nil {
-		return value.Absent, err
-	}
-	q.and(reach)
 	expand, err := c.expander(q.dereference)
 	if err != nil {
 		return value.Absent, err
 	}
-	p, err := c.find(store.Tasks, q, func(v value.Value) (value.Value, error) { return expand(v), nil })
+	p, err := c.taskRuns(q, expand)
 	if err != nil {
 		return value.Absent, err
 	}
 	return p.operations("Successfully retrieved tasks"), nil
+}
+
+// taskRuns reads a page of the task runs the caller may know of.
+func (c *call) taskRuns(q query, expand func(value.Value) value.Value) (page, error) {
+	reach, err := c.reachableTasks()
+	if err != nil {
+		return page{}, err
+	}
+	q.and(reach)
+	return c.find(store.Tasks, q, func(v value.Value) (value.Value, error) {
+		if expand != nil {
+			v = expand(v)
+		}
+		return v, nil
+	})
 }
 
 func getTask(c *call) (value.Value, error) {
@@ -57,30 +67,41 @@ func own(kind engine.EventType, message string) func(c *call) (value.Value, erro
 		if err != nil {
 			return value.Absent, err
 		}
-		task, st, err := c.taskRun(c.text("id"))
-		if err != nil {
-			return value.Absent, err
-		}
-		iteration, _ := task.Get("iteration").Int()
-		ev := engine.Event{Type: kind, Task: task.Path("job", "task").Text(), Iteration: int(iteration), By: c.who.ID}
+		user := ""
 		if kind == engine.TaskAssigned {
-			user, err := need(body, "userId", value.KindString)
+			id, err := need(body, "userId", value.KindString)
 			if err != nil {
 				return value.Absent, err
 			}
-			account, err := c.Auth.Account(c.Request().Context(), user.Text())
-			if err != nil {
-				return value.Absent, badAt("/userId", "unknown-account", "There is no account %q.", clip(user.Text()))
-			}
-			ev.Owner = account.Get("_id").Text()
+			user = id.Text()
 		}
-		c.deed.after = value.Object("job", value.String(st.Job.ID), "task", value.String(ev.Task), "owner", value.String(ev.Owner))
-		if _, err := c.apply(st.Job.ID, ev); err != nil {
-			return value.Absent, err
-		}
-		task, _, err = c.taskRun(c.text("id"))
+		task, err := c.own(kind, c.text("id"), user)
 		return enveloped(message, task), err
 	}
+}
+
+// own changes who works on the manual task of a run and answers the run; user is who is
+// assigned.
+func (c *call) own(kind engine.EventType, run, user string) (value.Value, error) {
+	task, st, err := c.taskRun(run)
+	if err != nil {
+		return value.Absent, err
+	}
+	iteration, _ := task.Get("iteration").Int()
+	ev := engine.Event{Type: kind, Task: task.Path("job", "task").Text(), Iteration: int(iteration), By: c.who.ID}
+	if kind == engine.TaskAssigned {
+		account, err := c.Auth.Account(c.Request().Context(), user)
+		if err != nil {
+			return value.Absent, badAt("/userId", "unknown-account", "There is no account %q.", clip(user))
+		}
+		ev.Owner = account.Get("_id").Text()
+	}
+	c.deed.after = value.Object("job", value.String(st.Job.ID), "task", value.String(ev.Task), "owner", value.String(ev.Owner))
+	if _, err := c.apply(st.Job.ID, ev); err != nil {
+		return value.Absent, err
+	}
+	task, _, err = c.taskRun(run)
+	return task, err
 }
 
 // manualController tells a user interface what to show for a waiting manual task.

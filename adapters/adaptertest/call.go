@@ -20,6 +20,14 @@ func Call(ctx context.Context, kind *adapters.Kind, i adapters.Instance, secrets
 
 // CallAndCancel is [Call], with the task being canceled once the channel is closed.
 func CallAndCancel(ctx context.Context, kind *adapters.Kind, i adapters.Instance, secrets adapters.Secrets, method string, incoming value.Value, cancel <-chan struct{}) (value.Value, error) {
+	return CallOrder(ctx, kind, i, secrets, adapters.Order{Method: method, Incoming: incoming}, cancel)
+}
+
+// CallOrder is [CallAndCancel] with an order of which more is given, such as its guard or its
+// mode. Whose it is and whom it is for is filled in.
+func CallOrder(ctx context.Context, kind *adapters.Kind, i adapters.Instance, secrets adapters.Secrets, o adapters.Order, cancel <-chan struct{}) (value.Value, error) {
+	o.Key, o.Job, o.Workflow, o.Task, o.Iteration, o.Attempt = engine.RunKey(job, "a1", 1), job, "adaptertest", "a1", 1, 1
+	o.App, o.AdapterID = kind.App, i.ID
 	b := membus.New(membus.Options{})
 	ctx, stop := context.WithCancel(ctx)
 	var serving sync.WaitGroup
@@ -29,10 +37,6 @@ func CallAndCancel(ctx context.Context, kind *adapters.Kind, i adapters.Instance
 		s := &adapters.Server{Bus: b, Kind: kind, Instances: []adapters.Instance{i}, Secrets: secrets}
 		failed = s.Run(ctx)
 	})
-	o := adapters.Order{
-		Key: engine.RunKey(job, "a1", 1), Job: job, Workflow: "adaptertest", Task: "a1", Iteration: 1, Attempt: 1,
-		App: kind.App, Method: method, AdapterID: i.ID, Incoming: incoming,
-	}
 	serving.Go(func() {
 		select {
 		case <-cancel:

@@ -23,6 +23,7 @@ import (
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/devices"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -51,7 +52,7 @@ func Kind() *adapters.Kind {
 func open(config value.Value) (*devices.Network, error) {
 	var c devices.Config
 	if err := config.Decode(&c); err != nil {
-		return nil, devices.Wrong("%v", err)
+		return nil, network.Wrong("%v", err)
 	}
 	n, err := devices.Open(c, port)
 	if err != nil {
@@ -59,10 +60,10 @@ func open(config value.Value) (*devices.Network, error) {
 	}
 	check := func(where string, d devices.Device) error {
 		if d.Platform != "" && !known(d.Platform) {
-			return devices.Wrong("%s/platform must be one of %s, not %q", where, strings.Join(Platforms(), ", "), d.Platform)
+			return network.Wrong("%s/platform must be one of %s, not %q", where, strings.Join(Platforms(), ", "), d.Platform)
 		}
 		if _, err := regexp.Compile(d.Prompt); err != nil {
-			return devices.Wrong("%s/prompt is not a pattern: %v", where, err)
+			return network.Wrong("%s/prompt is not a pattern: %v", where, err)
 		}
 		return nil
 	}
@@ -74,7 +75,7 @@ func open(config value.Value) (*devices.Network, error) {
 			return nil, err
 		}
 		if d.Platform == "" && c.Defaults.Platform == "" {
-			return nil, devices.Wrong("/devices/%s/platform must be given, there or in /defaults", name)
+			return nil, network.Wrong("/devices/%s/platform must be given, there or in /defaults", name)
 		}
 	}
 	return n, nil
@@ -151,7 +152,7 @@ func check(ctx context.Context, call *adapters.Call, in targets) (answers, error
 func show(ctx context.Context, call *adapters.Call, in commands) (answers, error) {
 	for i, c := range in.Commands {
 		if err := onlyShows(c); err != nil {
-			return answers{}, devices.Wrong("/commands/%d %v; send takes any command", i, err)
+			return answers{}, network.Wrong("/commands/%d %v; send takes any command", i, err)
 		}
 	}
 	return in.send(ctx, call)
@@ -164,19 +165,19 @@ func send(ctx context.Context, call *adapters.Call, in commands) (answers, error
 // send sends the commands to each device. One that is turned down does not keep the next from being sent.
 func (in *commands) send(ctx context.Context, call *adapters.Call) (answers, error) {
 	if len(in.Commands) == 0 {
-		return answers{}, devices.Wrong("/commands must not be empty")
+		return answers{}, network.Wrong("/commands must not be empty")
 	}
 	for i, c := range in.Commands {
 		if err := oneLine(c); err != nil {
-			return answers{}, devices.Wrong("/commands/%d %v", i, err)
+			return answers{}, network.Wrong("/commands/%d %v", i, err)
 		}
 	}
 	for c, template := range in.Templates {
 		if !slices.Contains(in.Commands, c) {
-			return answers{}, devices.Wrong("/templates names %q, which is no command of /commands", c)
+			return answers{}, network.Wrong("/templates names %q, which is no command of /commands", c)
 		}
 		if _, err := builtin.ReadTextFSM(template, ""); err != nil {
-			return answers{}, devices.Wrong("/templates/%s: %v", value.EscapePointer(c), err)
+			return answers{}, network.Wrong("/templates/%s: %v", value.EscapePointer(c), err)
 		}
 	}
 	return in.on(ctx, call, func(ctx context.Context, s *session, a *Answer) error {
@@ -196,7 +197,7 @@ func (in *commands) send(ctx context.Context, call *adapters.Call) (answers, err
 			a.Outputs = append(a.Outputs, out)
 		}
 		if rejected != nil {
-			return &adapters.Error{Class: devices.ClassDevice, Text: strings.Join(rejected, "; "), Retryable: new(bool)}
+			return &adapters.Error{Class: adapters.ClassRemote, Text: strings.Join(rejected, "; "), Retryable: new(bool)}
 		}
 		return nil
 	})

@@ -64,7 +64,7 @@ func TestShow(t *testing.T) {
 			want(t, v, `"finishState":"success"`, `"device":"r1","host":"127.0.0.1","success":true`,
 				`"outputs":[{"command":"show version","output":"Version 17.3\nuptime: 3 days","records":[{"VERSION":"17.3","DAYS":"3"}]}]`)
 			v = call(t, cli.Kind(), config, "show", `{"devices":["r1"],"commands":["show nothing","show banner"]}`)
-			want(t, v, `"finishState":"error","error":{"class":"device"`, `"retryable":false`, `\"show nothing\": `+platforms[on].bad[:12], `"output":"banner\ncore-2#\nend of banner"`)
+			want(t, v, `"finishState":"error","error":{"class":"remote"`, `"retryable":false`, `\"show nothing\": `+platforms[on].bad[:12], `"output":"banner\ncore-2#\nend of banner"`)
 		})
 	}
 }
@@ -150,7 +150,7 @@ func TestShow_troubles(t *testing.T) {
 				t.Wait()
 			}
 			return false
-		}, `{"timeoutSeconds":1}`, []string{`"class":"network"`, `no prompt within 1s`, `"retryable":true`}},
+		}, `{"timeoutSeconds":1}`, []string{`"class":"timeout"`, `no prompt within 1s`, `"retryable":true`}},
 		"connection lost": {func(t *devicetest.Terminal, line string) bool {
 			if line == "show interfaces" {
 				t.Print("Ethernet1 is")
@@ -175,8 +175,8 @@ func TestShow_troubles(t *testing.T) {
 		"password": {nil, `{"devices":{"r1":{"password":"wrong"}}}`, []string{`"class":"auth"`, `refused the log-in of user \"ada\"`, `"retryable":false`}},
 		"host key": {nil, `{"devices":{"r1":{"fingerprint":"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}}`, []string{`"class":"auth"`, `someone may be in between`}},
 		"no prompt": {func(t *devicetest.Terminal, _ string) bool { t.Wait(); return true }, `{"connectSeconds":1}`,
-			[]string{`"class":"network"`, `logging in: no prompt within 1s`}},
-		"other platform": {nil, `{"devices":{"r1":{"platform":"juniper_junos"}}}`, []string{`"class":"device"`, `logging in: failed to acquire target privilege level 'exec'`}},
+			[]string{`"class":"timeout"`, `logging in: no prompt within 1s`}},
+		"other platform": {nil, `{"devices":{"r1":{"platform":"juniper_junos"}}}`, []string{`"class":"remote"`, `logging in: failed to acquire target privilege level 'exec'`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

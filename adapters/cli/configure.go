@@ -9,6 +9,7 @@ import (
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/devices"
+	"github.com/heddlehq/heddle/adapters/network"
 )
 
 type configuring struct {
@@ -34,7 +35,7 @@ type changes struct {
 func configure(ctx context.Context, call *adapters.Call, in configuring) (changes, error) {
 	lines, err := configLines(in.Lines)
 	if err != nil {
-		return changes{}, devices.Wrong("%v", err)
+		return changes{}, network.Wrong("%v", err)
 	}
 	n := adapters.Client[*devices.Network](call)
 	found, err := n.Targets(in.Devices, in.Groups)
@@ -43,7 +44,7 @@ func configure(ctx context.Context, call *adapters.Call, in configuring) (change
 	}
 	for _, t := range found {
 		if in.DryRun && dialects[t.Platform].diff == "" {
-			return changes{}, devices.Wrong("/dryRun: %s runs %s, which has no candidate configuration", t.Name, t.Platform)
+			return changes{}, network.Wrong("/dryRun: %s runs %s, which has no candidate configuration", t.Name, t.Platform)
 		}
 	}
 	out := changes{make([]Change, len(found))}
@@ -124,7 +125,7 @@ func (s *session) enter(ctx context.Context, d dialect, key string) error {
 	}
 	level, ok := s.modes.PrivilegeLevels[modeConfig]
 	if !ok {
-		return devices.Wrong("%s runs %s, whose configuration mode is not known", s.target.Name, s.target.Platform)
+		return network.Wrong("%s runs %s, whose configuration mode is not known", s.target.Name, s.target.Platform)
 	}
 	if d.enter != "" {
 		level.Escalate = d.enter
@@ -155,7 +156,7 @@ func (s *session) discard(ctx context.Context, d dialect, c *Change) error {
 
 // rejected ends a configuration that the device turned down.
 func (s *session) rejected(ctx context.Context, d dialect, c *Change, what, why string) error {
-	e := &adapters.Error{Class: devices.ClassDevice, Text: what + ", was turned down: " + why, Retryable: new(bool)}
+	e := &adapters.Error{Class: adapters.ClassRemote, Text: what + ", was turned down: " + why, Retryable: new(bool)}
 	switch {
 	case d.discard != "":
 		if err := s.discard(ctx, d, c); err != nil {
@@ -188,7 +189,7 @@ func (s *session) save(ctx context.Context, wanted bool, d dialect, c *Change) e
 		return s.broken(err, false, "saving")
 	}
 	if out.Rejected != "" {
-		return &adapters.Error{Class: devices.ClassDevice, Text: "saving was turned down: " + out.Rejected, Retryable: new(bool)}
+		return &adapters.Error{Class: adapters.ClassRemote, Text: "saving was turned down: " + out.Rejected, Retryable: new(bool)}
 	}
 	c.Saved = true
 	return nil

@@ -60,7 +60,7 @@ func TestConfigure_rejected(t *testing.T) {
 			t.Parallel()
 			r := &router{}
 			v := call(t, cli.Kind(), start(t, r, on, nil), "configure", `{"devices":["r1"],"lines":["mtu 9000","bogus","ntp server 10.0.0.9"]}`)
-			want(t, v, `"finishState":"error","error":{"class":"device"`, `line 2, \"bogus\", was turned down: `, `"retryable":false`, `"committed":false`)
+			want(t, v, `"finishState":"error","error":{"class":"remote"`, `line 2, \"bogus\", was turned down: `, `"retryable":false`, `"committed":false`)
 			if p.candidate {
 				want(t, v, `"discarded":true`)
 				if r.lines() != "" {
@@ -86,7 +86,7 @@ func TestConfigure_commitRejected(t *testing.T) {
 			t.Parallel()
 			r := &router{noCommit: true}
 			v := call(t, cli.Kind(), start(t, r, on, nil), "configure", `{"devices":["r1"],"lines":["mtu 9000"]}`)
-			want(t, v, `"class":"device"`, `the commit, was turned down: `, `"discarded":true`)
+			want(t, v, `"class":"remote"`, `the commit, was turned down: `, `"discarded":true`)
 			if r.lines() != "" || !strings.Contains(r.commands(), p.discard) {
 				t.Errorf("the router runs %q after %s", r.lines(), r.commands())
 			}
@@ -156,7 +156,7 @@ func TestGateway_provider(t *testing.T) {
 	t.Parallel()
 	r := &router{}
 	d := devicetest.Start(t, devicetest.Script{Shell: r.shell(platforms["cisco_iosxr"], nil)})
-	config := value.Object("allow", value.Strings("127.0.0.0/8"), "knownHosts", value.String(d.KnownHosts))
+	config := value.Object("addresses", value.Strings("127.0.0.0/8"), "knownHosts", value.String(d.KnownHosts))
 	provider := value.Object("host", value.String(d.Host), "port", value.Int(int64(d.Port)), "username", value.String(devicetest.User),
 		"password", value.String(devicetest.Password), "device_type", value.String("cisco_xr"))
 	in := value.Object("_hosts", value.Strings("fw1"), "lines", value.Strings("mtu 9000"), "save_command", value.String("commit"), "provider", provider)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/devices"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -87,12 +88,12 @@ func texts(name string, v value.Value) ([]string, error) {
 	case v.IsString():
 		return []string{v.Text()}, nil
 	case !v.IsArray():
-		return nil, devices.Wrong("/%s must be a text or a list of texts, not %s", name, v.Kind())
+		return nil, network.Wrong("/%s must be a text or a list of texts, not %s", name, v.Kind())
 	}
 	var out []string
 	for i, e := range v.Elements() {
 		if !e.IsString() {
-			return nil, devices.Wrong("/%s/%d must be a text, not %s", name, i, e.Kind())
+			return nil, network.Wrong("/%s/%d must be a text, not %s", name, i, e.Kind())
 		}
 		out = append(out, e.Text())
 	}
@@ -158,7 +159,7 @@ func gatewayCLI(ctx context.Context, call *adapters.Call, in gatewayCommands) (g
 	}
 	commands, err := configLines(given)
 	if err != nil {
-		return gatewayOutput{}, devices.Wrong("%s", strings.ReplaceAll(err.Error(), "/lines", "/command"))
+		return gatewayOutput{}, network.Wrong("%s", strings.ReplaceAll(err.Error(), "/lines", "/command"))
 	}
 	return in.on(ctx, call, nil, func(ctx context.Context, s *session) []reply {
 		var all []reply
@@ -201,12 +202,12 @@ func (g *gatewayLines) guest(n *devices.Network, host string) (devices.Target, e
 	if name := text("device_type", "platform"); name != "" {
 		d.Platform = cmp.Or(netmikoPlatforms[strings.TrimSuffix(name, "_ssh")], name)
 		if !known(d.Platform) {
-			return devices.Target{}, devices.Wrong("/provider/device_type %q is not known", name)
+			return devices.Target{}, network.Wrong("/provider/device_type %q is not known", name)
 		}
 	}
 	t, err := n.Guest(host, d)
 	if err == nil && t.Platform == "" {
-		err = devices.Wrong("/provider/device_type must say what runs on %q", host)
+		err = network.Wrong("/provider/device_type must say what runs on %q", host)
 	}
 	return t, err
 }
@@ -222,11 +223,11 @@ func gatewayConfig(ctx context.Context, call *adapters.Call, in gatewayLines) (g
 	}
 	lines, err := configLines(append(parents, given...))
 	if err != nil {
-		return gatewayOutput{}, devices.Wrong("%v", err)
+		return gatewayOutput{}, network.Wrong("%v", err)
 	}
 	if in.SaveCommand != "" {
 		if err := oneLine(in.SaveCommand); err != nil {
-			return gatewayOutput{}, devices.Wrong("/save_command %v", err)
+			return gatewayOutput{}, network.Wrong("/save_command %v", err)
 		}
 	}
 	var guest func(*devices.Network, string) (devices.Target, error)

@@ -4,13 +4,15 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/scrapli/scrapligo/assets"
 	"github.com/scrapli/scrapligo/driver/generic"
-	"github.com/scrapli/scrapligo/driver/network"
+	modes "github.com/scrapli/scrapligo/driver/network"
 	"github.com/scrapli/scrapligo/driver/options"
 	"github.com/scrapli/scrapligo/platform"
 	"github.com/scrapli/scrapligo/util"
 
 	"github.com/heddlehq/heddle/adapters/devices"
+	"github.com/heddlehq/heddle/adapters/network"
 )
 
 // platformGeneric is a device of which nothing but its prompt is known.
@@ -18,10 +20,12 @@ const platformGeneric = "generic"
 
 // The modes of a command line that are used.
 const (
-	modeExec       = "exec"
 	modePrivileged = "privilege-exec"
 	modeConfig     = "configuration"
 )
+
+// unused are modes that are never entered: they only add prompts that output may be taken for.
+var unused = []string{"configuration-exclusive", "configuration-private", "root-shell", "run", "shell", "tclsh"}
 
 // dialect is how a platform works on a candidate configuration; the commands are those of its
 // configuration mode, except save.
@@ -80,7 +84,12 @@ default:
 
 // Platforms lists the names of the platforms in order.
 func Platforms() []string {
-	out := append(platform.GetPlatformNames(), "cisco_asa", platformGeneric)
+	out := []string{"cisco_asa", platformGeneric}
+	for _, name := range platform.GetPlatformNames() {
+		if _, err := assets.Assets.ReadFile("platforms/" + name + ".yaml"); err == nil { // one has a name and no description
+			out = append(out, name)
+		}
+	}
 	slices.Sort(out)
 	return out
 }
@@ -89,12 +98,12 @@ func known(name string) bool { return slices.Contains(Platforms(), name) }
 
 // drivers builds what talks to a device. There is no network driver for devices of which too
 // little is known.
-func drivers(t devices.Target, opts ...util.Option) (*generic.Driver, *network.Driver, error) {
+func drivers(t devices.Target, opts ...util.Option) (*generic.Driver, *modes.Driver, error) {
 	if t.Platform == platformGeneric {
 		if t.Prompt != "" {
 			re, err := regexp.Compile("(?m)" + t.Prompt)
 			if err != nil {
-				return nil, nil, devices.Wrong("the prompt of %s is not a pattern: %v", t.Name, err)
+				return nil, nil, network.Wrong("the prompt of %s is not a pattern: %v", t.Name, err)
 			}
 			opts = append(opts, options.WithPromptPattern(re))
 		}
@@ -102,7 +111,7 @@ func drivers(t devices.Target, opts ...util.Option) (*generic.Driver, *network.D
 		return d, nil, err
 	}
 	if !known(t.Platform) { // the library would take it for the name of a file
-		return nil, nil, devices.Wrong("platform %q of %s is not known", t.Platform, t.Name)
+		return nil, nil, network.Wrong("platform %q of %s is not known", t.Platform, t.Name)
 	}
 	var definition any = t.Platform
 	if t.Platform == "cisco_asa" {
@@ -117,11 +126,8 @@ func drivers(t devices.Target, opts ...util.Option) (*generic.Driver, *network.D
 		d, err := p.GetGenericDriver()
 		return d, nil, err
 	}
-	// Modes that are never entered only add prompts that output may be taken for.
-	for name := range n.PrivilegeLevels {
-		if name != modeExec && name != modePrivileged && name != modeConfig && name != n.DefaultDesiredPriv {
-			delete(n.PrivilegeLevels, name)
-		}
+	for _, name := range unused {
+		delete(n.PrivilegeLevels, name)
 	}
 	n.UpdatePrivileges()
 	n.OnClose = nil // the connection is closed, which ends the command line

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/scrapli/scrapligo/driver/generic"
-	"github.com/scrapli/scrapligo/driver/network"
+	modes "github.com/scrapli/scrapligo/driver/network"
 	"github.com/scrapli/scrapligo/driver/opoptions"
 	"github.com/scrapli/scrapligo/driver/options"
 	"github.com/scrapli/scrapligo/response"
@@ -23,7 +23,7 @@ type session struct {
 	target devices.Target
 	link   *link
 	driver *generic.Driver
-	modes  *network.Driver // nil when the platform's modes are not known
+	modes  *modes.Driver // nil when the platform's modes are not known
 }
 
 // login connects to a device and waits for its prompt.
@@ -123,12 +123,12 @@ func (s *session) failed(ctx context.Context, doing string, err error) error {
 	case s.link.why() != nil:
 		return s.link.why()
 	case errors.Is(err, util.ErrTimeoutError):
-		e.Text = fmt.Sprintf("%s: no prompt within %s", doing, s.driver.Channel.TimeoutOps)
+		e.Class, e.Text = adapters.ClassTimeout, fmt.Sprintf("%s: no prompt within %s", doing, s.driver.Channel.TimeoutOps)
 		if s.modes != nil && s.modes.PrivilegeLevels[modePrivileged] != nil && s.target.Enable == "" && s.modes.CurrentPriv != modePrivileged {
 			e.Text += "; the privileged mode may ask for a password, which /enable would hold"
 		}
 	case errors.Is(err, util.ErrPrivilegeError):
-		e.Class, e.Text = devices.ClassDevice, doing+": "+strings.TrimPrefix(err.Error(), util.ErrPrivilegeError.Error()+": ")
+		e.Class, e.Text = adapters.ClassRemote, doing+": "+strings.TrimPrefix(err.Error(), util.ErrPrivilegeError.Error()+": ")
 	default:
 		e.Text = doing + ": the connection was lost"
 	}

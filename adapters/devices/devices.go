@@ -16,17 +16,15 @@ import (
 	"time"
 
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/engine"
 )
-
-// ClassDevice is the class of errors that a device answers with.
-const ClassDevice = "device"
 
 // Config is the part of an instance's configuration that the kinds share.
 type Config struct {
 	Devices          map[string]Device `json:"devices,omitempty" doc:"the devices by name"`
 	Defaults         Device            `json:"defaults,omitzero" doc:"what holds where a device says nothing else"`
-	Allow            []string          `json:"allow,omitempty" doc:"address ranges of further devices, such as 10.1.0.0/16, which tasks may name by address"`
+	Addresses        []string          `json:"addresses,omitempty" doc:"ranges of addresses, such as 10.1.0.0/16, by which tasks may name further devices"`
 	KnownHosts       string            `json:"knownHosts,omitempty" doc:"the host keys, as lines of an OpenSSH known_hosts file"`
 	InsecureHostKeys bool              `json:"insecureHostKeys,omitempty" doc:"take any host key, so that whoever is in between can read and change everything; for laboratories"`
 	LegacyAlgorithms bool              `json:"legacyAlgorithms,omitempty" doc:"also offer algorithms that are broken, for devices that know no others"`
@@ -60,18 +58,17 @@ type Target struct {
 // Network is the devices of an instance.
 type Network struct {
 	Config
-	allow []netip.Prefix
-	keys  hostKeys
-	slots chan struct{}
-	port  int
+	addresses []netip.Prefix
+	keys      hostKeys
+	slots     chan struct{}
+	port      int
 }
 
 // Bounds of what an instance may set.
 const (
 	maxParallel = 200
 	maxConnect  = 300
-	// MaxTimeout is the longest time for one command in seconds.
-	MaxTimeout  = 3600
+	maxTimeout  = 3600
 	maxBytes    = 32 << 20
 	defaultSize = 2 << 20
 )
@@ -79,33 +76,26 @@ const (
 // Open checks a configuration. Devices that name no port are reached at the one given.
 func Open(c Config, port int) (*Network, error) {
 	n := &Network{Config: c, port: port}
-	size := int(n.MaxBytes)
-	for _, b := range []struct {
-		name       string
-		n          *int
-		most, none int
-	}{
-		{"connectSeconds", &n.ConnectSeconds, maxConnect, 15},
-		{"maxBytes", &size, maxBytes, defaultSize},
-		{"parallel", &n.Parallel, maxParallel, 10},
-		{"timeoutSeconds", &n.TimeoutSeconds, MaxTimeout, 60},
-	} {
-		if *b.n < 0 || *b.n > b.most {
-			return nil, Wrong("/%s must be from 0 to %d, not %d", b.name, b.most, *b.n)
-		}
-		if *b.n == 0 {
-			*b.n = b.none
-		}
+	var err error
+	if n.ConnectSeconds, err = network.Bounds("/connectSeconds", n.ConnectSeconds, 15, maxConnect); err != nil {
+		return nil, err
 	}
-	n.MaxBytes = int64(size)
-	for i, text := range c.Allow {
+	if n.MaxBytes, err = network.Bounds("/maxBytes", n.MaxBytes, defaultSize, maxBytes); err != nil {
+		return nil, err
+	}
+	if n.Parallel, err = network.Bounds("/parallel", n.Parallel, 10, maxParallel); err != nil {
+		return nil, err
+	}
+	if n.TimeoutSeconds, err = network.Bounds("/timeoutSeconds", n.TimeoutSeconds, 60, maxTimeout); err != nil {
+		return nil, err
+	}
+	for i, text := range c.Addresses {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, Wrong("/allow/%d must be a range such as 10.1.0.0/16, not %q", i, text)
+			return nil, network.Wrong("/addresses/%d must be a range such as 10.1.0.0/16, not %q", i, text)
 		}
-		n.allow = append(n.allow, p)
+		n.addresses = append(n.addresses, p)
 	}
-	var err error
 	if n.keys, err = readKnownHosts(c.KnownHosts); err != nil {
 		return nil, err
 	}
@@ -122,19 +112,19 @@ func (n *Network) check(t Target) error {
 	where := "/devices/" + t.Name
 	switch {
 	case t.User == "":
-		return Wrong("%s/user must be given, there or in /defaults", where)
+		return network.Wrong("%s/user must be given, there or in /defaults", where)
 	case t.Password == "" && t.Key == "":
-		return Wrong("%s needs a password or a key, there or in /defaults", where)
+		return network.Wrong("%s needs a password or a key, there or in /defaults", where)
 	case t.Port < 1 || t.Port > 65535:
-		return Wrong("%s/port must be from 1 to 65535, not %d", where, t.Port)
+		return network.Wrong("%s/port must be from 1 to 65535, not %d", where, t.Port)
 	case t.Fingerprint == "" && n.KnownHosts == "" && !n.InsecureHostKeys:
-		return Wrong("%s: its host key is not known: give a fingerprint there, or /knownHosts, or set /insecureHostKeys in a laboratory", where)
+		return network.Wrong("%s: its host key is not known: give a fingerprint there, or /knownHosts, or set /insecureHostKeys in a laboratory", where)
 	}
 	if err := checkFingerprint(t.Fingerprint); err != nil {
-		return Wrong("%s/fingerprint %v", where, err)
+		return network.Wrong("%s/fingerprint %v", where, err)
 	}
 	if _, err := t.signer(); err != nil {
-		return Wrong("%s/key cannot be read: %v", where, err)
+		return network.Wrong("%s/key cannot be read: %v", where, err)
 	}
 	return nil
 }
@@ -190,9 +180,9 @@ func (n *Network) Targets(names, groups []string) ([]Target, error) {
 	}
 	switch {
 	case missing != nil:
-		return nil, Wrong("the adapter instance does not know %s", strings.Join(missing, ", "))
+		return nil, network.Wrong("the adapter instance does not know %s", strings.Join(missing, ", "))
 	case out == nil:
-		return nil, Wrong("/devices or /groups must name at least one device")
+		return nil, network.Wrong("/devices or /groups must name at least one device")
 	}
 	return out, nil
 }
@@ -203,7 +193,7 @@ func (n *Network) find(name string) (Target, bool) {
 		return n.target(name, d), true
 	}
 	addr, err := netip.ParseAddr(name)
-	if err != nil || !slices.ContainsFunc(n.allow, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) }) {
+	if err != nil || !slices.ContainsFunc(n.addresses, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) }) {
 		return Target{}, false
 	}
 	return n.target(name, Device{}), true
@@ -218,7 +208,7 @@ func (n *Network) Guest(name string, d Device) (Target, error) {
 		t.Name = name
 	}
 	if !ok {
-		return t, Wrong("the adapter instance does not know %q", name)
+		return t, network.Wrong("the adapter instance does not know %q", name)
 	}
 	d.Host, d.Fingerprint, d.Groups = t.Host, t.Fingerprint, t.Groups // these are not for a task to say
 	if d.User == "" {
@@ -239,7 +229,7 @@ func (n *Network) Timeout(seconds int) time.Duration {
 	if seconds <= 0 {
 		seconds = n.TimeoutSeconds
 	}
-	return time.Duration(min(seconds, MaxTimeout)) * time.Second
+	return time.Duration(min(seconds, maxTimeout)) * time.Second
 }
 
 // Each does the work for all devices, some at once, and tells the call how far it is. It returns
@@ -253,7 +243,7 @@ func (n *Network) Each(ctx context.Context, call *adapters.Call, targets []Targe
 			select {
 			case n.slots <- struct{}{}:
 				defer func() { <-n.slots }()
-				errs[i] = do(ctx, i)
+				errs[i] = guarded(func() error { return do(ctx, i) })
 			case <-ctx.Done():
 				errs[i] = ctx.Err()
 			}
@@ -266,7 +256,12 @@ func (n *Network) Each(ctx context.Context, call *adapters.Call, targets []Targe
 	return errs
 }
 
-// Wrong is an error about what was asked for or configured.
-func Wrong(format string, args ...any) error {
-	return &adapters.Error{Class: engine.ClassInput, Text: fmt.Sprintf(format, args...), Retryable: new(bool)}
+// guarded turns a panic, which what a device says must not cause, into the error of that device.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &adapters.Error{Class: engine.ClassInternal, Text: fmt.Sprintf("the adapter panicked: %v", p), Retryable: new(bool)}
+		}
+	}()
+	return do()
 }

@@ -2,8 +2,6 @@ package devices
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -11,7 +9,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/network"
 )
 
 // Conn is a connection to a device. It ends with the context it was made with, or by Close.
@@ -33,26 +31,16 @@ func (n *Network) Dial(ctx context.Context, t Target) (*Conn, error) {
 	address := net.JoinHostPort(t.Host, strconv.Itoa(t.Port))
 	conn, err := (&net.Dialer{Deadline: deadline}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, unreached(ctx, address, err)
+		return nil, network.Unreached(ctx, address, err)
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	client, err := n.logIn(conn, address, deadline, t)
 	if err != nil {
 		stop()
 		conn.Close()
-		if e, ok := errors.AsType[*adapters.Error](err); ok && ctx.Err() == nil {
-			return nil, e
-		}
-		return nil, unreached(ctx, address, err)
+		return nil, network.Unreached(ctx, address, err)
 	}
 	return &Conn{client, stop}, nil
-}
-
-func unreached(ctx context.Context, address string, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return &adapters.Error{Class: adapters.ClassNetwork, Text: fmt.Sprintf("%s cannot be reached: %v", address, err), Retryable: new(true)}
 }
 
 func (n *Network) logIn(conn net.Conn, address string, deadline time.Time, t Target) (*ssh.Client, error) {
@@ -79,7 +67,7 @@ func (n *Network) logIn(conn net.Conn, address string, deadline time.Time, t Tar
 	case refused != nil:
 		return nil, refused
 	case err != nil && strings.Contains(err.Error(), "unable to authenticate"):
-		return nil, &adapters.Error{Class: adapters.ClassAuth, Text: fmt.Sprintf("%s refused the log-in of user %q", address, t.User), Retryable: new(bool)}
+		return nil, network.Refused("%s refused the log-in of user %q", address, t.User)
 	case err != nil:
 		return nil, err
 	}
@@ -111,7 +99,7 @@ func (t *Target) auth() ([]ssh.AuthMethod, error) {
 	var out []ssh.AuthMethod
 	key, err := t.signer()
 	if err != nil {
-		return nil, Wrong("the private key cannot be read: %v", err)
+		return nil, network.Wrong("the private key cannot be read: %v", err)
 	}
 	if key != nil {
 		out = append(out, ssh.PublicKeys(key))

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
-	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/network"
 )
 
 // hostKeys are known_hosts lines; nil without any.
@@ -34,7 +34,7 @@ func readKnownHosts(text string) (hostKeys, error) {
 	}
 	check, err := knownhosts.New(f.Name())
 	if err != nil {
-		return nil, Wrong("/knownHosts must be lines of a known_hosts file: %s", strings.ReplaceAll(err.Error(), f.Name(), "line "))
+		return nil, network.Wrong("/knownHosts must be lines of a known_hosts file: %s", strings.ReplaceAll(err.Error(), f.Name(), "line "))
 	}
 	return hostKeys(check), nil
 }
@@ -75,10 +75,7 @@ func (k hostKeys) algorithms(address string) []string {
 // the known hosts.
 func (n *Network) checkHostKey(t Target, host string, remote net.Addr, key ssh.PublicKey) error {
 	refuse := func(why string) error {
-		return &adapters.Error{
-			Class: adapters.ClassAuth, Retryable: new(bool),
-			Text: fmt.Sprintf("%s shows the host key %s %s, which %s", host, key.Type(), ssh.FingerprintSHA256(key), why),
-		}
+		return network.Refused("%s shows the host key %s %s, which %s", host, key.Type(), ssh.FingerprintSHA256(key), why)
 	}
 	switch {
 	case t.Fingerprint != "":

@@ -19,6 +19,7 @@ import (
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/devices"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -35,7 +36,7 @@ func Kind() *adapters.Kind {
 		Open: func(_ context.Context, i adapters.Instance) (any, error) {
 			var c devices.Config
 			if err := i.Config.Decode(&c); err != nil {
-				return nil, devices.Wrong("%v", err)
+				return nil, network.Wrong("%v", err)
 			}
 			return devices.Open(c, port)
 		},
@@ -128,12 +129,12 @@ type reading struct {
 func (r *reading) filter() (string, error) {
 	switch {
 	case r.Filter != "" && r.XPath != "":
-		return "", devices.Wrong("give either /filter or /xpath")
+		return "", network.Wrong("give either /filter or /xpath")
 	case r.XPath != "":
 		return `<filter type="xpath" select="` + escape(r.XPath) + `"/>`, nil
 	case r.Filter != "":
 		if err := wellFormed(r.Filter); err != nil {
-			return "", devices.Wrong("/filter %v", err)
+			return "", network.Wrong("/filter %v", err)
 		}
 		return `<filter type="subtree">` + r.Filter + `</filter>`, nil
 	}
@@ -168,7 +169,7 @@ type operation struct {
 
 func rpc(ctx context.Context, call *adapters.Call, in operation) (answers, error) {
 	if err := wellFormed(in.RPC); err != nil {
-		return answers{}, devices.Wrong("/rpc %v", err)
+		return answers{}, network.Wrong("/rpc %v", err)
 	}
 	return in.on(ctx, call, func(ctx context.Context, s *session, a *Answer) error {
 		r, err := s.do(ctx, in.RPC, false)
@@ -216,13 +217,13 @@ type editing struct {
 
 func editConfig(ctx context.Context, call *adapters.Call, in editing) (answers, error) {
 	if err := wellFormed(in.Config); err != nil {
-		return answers{}, devices.Wrong("/config %v", err)
+		return answers{}, network.Wrong("/config %v", err)
 	}
 	if (in.DryRun || in.KeepCandidate) && in.Target != "" && in.Target != candidate {
-		return answers{}, devices.Wrong("/target must be candidate for /dryRun and /keepCandidate, not %s", in.Target)
+		return answers{}, network.Wrong("/target must be candidate for /dryRun and /keepCandidate, not %s", in.Target)
 	}
 	if in.DryRun && in.KeepCandidate {
-		return answers{}, devices.Wrong("give either /dryRun or /keepCandidate")
+		return answers{}, network.Wrong("give either /dryRun or /keepCandidate")
 	}
 	return in.on(ctx, call, in.edit)
 }
@@ -237,7 +238,7 @@ func (in *editing) edit(ctx context.Context, s *session, a *Answer) error {
 		}
 	}
 	if target != candidate && (in.DryRun || in.KeepCandidate) {
-		return devices.Wrong("the device has no candidate configuration")
+		return network.Wrong("the device has no candidate configuration")
 	}
 	if _, err := s.do(ctx, "<lock><target><"+target+"/></target></lock>", true); err != nil {
 		return err

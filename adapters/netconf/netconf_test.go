@@ -103,15 +103,15 @@ func TestEditConfig(t *testing.T) {
 		},
 		"refused": {
 			&device{capabilities: []string{"candidate:1.0"}}, `{"config":"<bogus/>"}`, "lock edit-config discard-changes unlock close-session", "|",
-			[]string{`"class":"device"`, `no such thing (invalid-value) at /bogus`, `"retryable":false`, `"discarded":true`},
+			[]string{`"class":"remote"`, `no such thing (invalid-value) at /bogus`, `"retryable":false`, `"discarded":true`},
 		},
 		"commit refused": {
 			&device{capabilities: []string{"candidate:1.0"}, answer: refuse("commit", "operation-failed")}, `{"config":"<mtu>9000</mtu>"}`,
-			"lock edit-config commit discard-changes unlock close-session", "|", []string{`"class":"device"`, `(operation-failed)`, `"discarded":true`},
+			"lock edit-config commit discard-changes unlock close-session", "|", []string{`"class":"remote"`, `(operation-failed)`, `"discarded":true`},
 		},
 		"locked": {
 			&device{capabilities: []string{"candidate:1.0"}, answer: refuse("lock", "lock-denied")}, `{"config":"<mtu>9000</mtu>"}`,
-			"lock close-session", "|", []string{`"class":"device"`, `(lock-denied)`, `"retryable":true`},
+			"lock close-session", "|", []string{`"class":"remote"`, `(lock-denied)`, `"retryable":true`},
 		},
 		"forbidden": {
 			&device{answer: refuse("edit-config", "access-denied")}, `{"config":"<mtu>9000</mtu>"}`,
@@ -127,7 +127,7 @@ func TestEditConfig(t *testing.T) {
 		},
 		"silent": {
 			&device{capabilities: []string{"candidate:1.0"}, silent: "commit"}, `{"config":"<mtu>9000</mtu>","timeoutSeconds":1}`,
-			"lock edit-config commit", "|<mtu>9000</mtu>", []string{`"class":"network"`, `commit: no answer within 1s`, `"retryable":false`},
+			"lock edit-config commit", "|<mtu>9000</mtu>", []string{`"class":"timeout"`, `commit: no answer within 1s`, `"retryable":false`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -191,13 +191,13 @@ func TestGet_badDevices(t *testing.T) {
 		says string
 		want []string
 	}{
-		"no hello":    {"SSH-2.0 what?" + end, []string{`"class":"device"`, "its hello cannot be read"}},
-		"no chunk":    {hello + "<rpc-reply/>\n", []string{`"class":"device"`, "is no chunk"}},
-		"zero chunk":  {hello + "\n#0\n", []string{`"class":"device"`, "is no chunk"}},
-		"minus chunk": {hello + "\n#-5\n", []string{`"class":"device"`, "is no chunk"}},
+		"no hello":    {"SSH-2.0 what?" + end, []string{`"class":"remote"`, "its hello cannot be read"}},
+		"no chunk":    {hello + "<rpc-reply/>\n", []string{`"class":"remote"`, "is no chunk"}},
+		"zero chunk":  {hello + "\n#0\n", []string{`"class":"remote"`, "is no chunk"}},
+		"minus chunk": {hello + "\n#-5\n", []string{`"class":"remote"`, "is no chunk"}},
 		"huge chunk":  {hello + "\n#4294967295\n", []string{`"class":"limit"`, "said more than"}},
 		"cut chunk":   {hello + "\n#500\n<rpc-reply", []string{`"class":"network"`, "the connection was lost"}},
-		"garbage":     {hello + "\n#4\n<<<<\n##\n", []string{`"class":"device"`, "its answer cannot be read"}},
+		"garbage":     {hello + "\n#4\n<<<<\n##\n", []string{`"class":"remote"`, "its answer cannot be read"}},
 		"endless":     {strings.Repeat("x", 3<<20), []string{`"class":"limit"`, "said more than"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestGet_badDevices(t *testing.T) {
 		})
 	}
 	d := devicetest.Start(t, devicetest.Script{})
-	want(t, call(t, d.Config("r1", ""), "get", `{"devices":["r1"]}`), `"class":"device"`, "does not offer NETCONF")
+	want(t, call(t, d.Config("r1", ""), "get", `{"devices":["r1"]}`), `"class":"remote"`, "does not offer NETCONF")
 }
 
 func TestGet_large(t *testing.T) {

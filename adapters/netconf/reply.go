@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/heddlehq/heddle/adapters"
-	"github.com/heddlehq/heddle/adapters/devices"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -50,7 +49,7 @@ var passing = map[string]bool{"in-use": true, "lock-denied": true, "resource-den
 // err is what the device says went wrong; nil when nothing did.
 func (r *reply) err() error {
 	var lines []string
-	class, again := devices.ClassDevice, true
+	class, again := adapters.ClassRemote, true
 	for _, e := range r.Errors {
 		if e.warning() {
 			continue

@@ -14,6 +14,7 @@ import (
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/devices"
+	"github.com/heddlehq/heddle/adapters/network"
 	"github.com/heddlehq/heddle/engine"
 )
 
@@ -56,7 +57,7 @@ func open(ctx context.Context, n *devices.Network, t devices.Target, timeout tim
 			return err
 		}
 		if err := channel.RequestSubsystem("netconf"); err != nil {
-			return &adapters.Error{Class: devices.ClassDevice, Text: "the device does not offer NETCONF: " + err.Error(), Retryable: new(bool)}
+			return &adapters.Error{Class: adapters.ClassRemote, Text: "the device does not offer NETCONF: " + err.Error(), Retryable: new(bool)}
 		}
 		s.frames = frames{in: in, out: bufio.NewReader(out), left: n.MaxBytes, most: n.MaxBytes}
 		return s.greet()
@@ -94,7 +95,7 @@ func (s *session) greet() error {
 
 // protocol is an error of a device that does not keep to the standard.
 func protocol(format string, args ...any) error {
-	return &adapters.Error{Class: devices.ClassDevice, Text: "the device does not speak NETCONF: " + fmt.Sprintf(format, args...), Retryable: new(bool)}
+	return &adapters.Error{Class: adapters.ClassRemote, Text: "the device does not speak NETCONF: " + fmt.Sprintf(format, args...), Retryable: new(bool)}
 }
 
 // do sends an operation and waits for its answer. An error of the device is an error, with what
@@ -157,7 +158,7 @@ func (s *session) within(ctx context.Context, what string, repeatable bool, do f
 	case ok:
 		return e
 	case limit.Err() != nil:
-		return &adapters.Error{Class: adapters.ClassNetwork, Text: fmt.Sprintf("%s: no answer within %s", what, s.timeout), Retryable: &repeatable}
+		return &adapters.Error{Class: adapters.ClassTimeout, Text: fmt.Sprintf("%s: no answer within %s", what, s.timeout), Retryable: &repeatable}
 	}
 	return &adapters.Error{Class: adapters.ClassNetwork, Text: fmt.Sprintf("%s: the connection was lost", what), Retryable: &repeatable}
 }
@@ -191,7 +192,7 @@ func (f *frames) write(message []byte) error {
 	case f.chunked:
 		framed = fmt.Appendf(nil, "\n#%d\n%s\n##\n", len(message), message)
 	case strings.Contains(string(message), endOfMessage):
-		return devices.Wrong("the XML must not contain %s for a device that knows NETCONF 1.0 only", endOfMessage)
+		return network.Wrong("the XML must not contain %s for a device that knows NETCONF 1.0 only", endOfMessage)
 	default:
 		framed = append(message, endOfMessage...)
 	}

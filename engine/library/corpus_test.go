@@ -64,7 +64,7 @@ func TestImportProject_corpusExportsEqual(t *testing.T) {
 	for name, doc := range corpus(t, "projects/*.json") {
 		t.Run(name, func(t *testing.T) {
 			l := open(t)
-			in, err := l.ImportProject(t.Context(), doc, library.Refuse, "tester")
+			in, err := l.ImportProject(t.Context(), doc, library.Refuse, false, "tester")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestImportProject_corpusExportsEqual(t *testing.T) {
 			if want := server(doc); !value.Equal(out, want) {
 				t.Errorf("export differs (-imported +exported):\n%s", cmp.Diff(want.Any(), out.Any()))
 			}
-			again, err := l.ImportProject(t.Context(), out, library.Overwrite, "tester")
+			again, err := l.ImportProject(t.Context(), out, library.Overwrite, false, "tester")
 			if err != nil {
 				t.Fatalf("import of the export: %v", err)
 			}

@@ -113,6 +113,23 @@ func (l *Library) Machine(ctx context.Context, name string) (*engine.Machine, er
 	return m, nil
 }
 
+// Unstored is the machine of a workflow that is not among those people may start. Its snapshot
+// is kept like that of any other, for the jobs that run it.
+func (l *Library) Unstored(ctx context.Context, doc value.Value) (*engine.Machine, error) {
+	w, problems := workflows.Parse(doc)
+	if err := problems.Err(); err != nil {
+		return nil, fmt.Errorf("workflow %q: %w", w.Name, err)
+	}
+	m, err := l.compile(w, w.Revision())
+	if err != nil {
+		return nil, fmt.Errorf("workflow %q: %w", w.Name, err)
+	}
+	if err := l.snapshot(ctx, m); err != nil {
+		return nil, fmt.Errorf("workflow %q: %w", w.Name, err)
+	}
+	return m, nil
+}
+
 func (l *Library) remember(name string, c named) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

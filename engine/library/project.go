@@ -37,9 +37,10 @@ type FailedComponent struct {
 }
 
 // ImportProject stores a project file: the project and each of its components under the name
-// "@<project id>: <name>". Errors: *workflows.Invalid for a file that is no project,
-// *ExistsError for a taken id or name.
-func (l *Library) ImportProject(ctx context.Context, doc value.Value, mode ConflictMode, by string) (Import, error) {
+// "@<project id>: <name>". A component whose reference belongs to something outside of the
+// project gets another, as all do with fresh, and the documents that refer to it follow.
+// Errors: *workflows.Invalid for a file that is no project, *ExistsError for a taken id or name.
+func (l *Library) ImportProject(ctx context.Context, doc value.Value, mode ConflictMode, fresh bool, by string) (Import, error) {
 	p, problems := workflows.ParseProject(doc)
 	if err := problems.Err(); err != nil {
 		return Import{}, err
@@ -65,6 +66,7 @@ func (l *Library) ImportProject(ctx context.Context, doc value.Value, mode Confl
 	case taken:
 		return Import{}, &ExistsError{"project", p.Name}
 	}
+	p = p.Reassign(l.references(ctx, p, fresh))
 	result, writes, err := l.components(ctx, p, by)
 	if err != nil {
 		return Import{}, err
@@ -81,6 +83,26 @@ func (l *Library) ImportProject(ctx context.Context, doc value.Value, mode Confl
 	return result, err
 }
 
+// references maps the references of a project that cannot stay to new ones.
+func (l *Library) references(ctx context.Context, p *workflows.Project, fresh bool) map[string]string {
+	out := map[string]string{}
+	for _, c := range p.Components {
+		collection, known := collections[c.Type]
+		if !known || c.Reference == "" || collection == store.CommandTemplates || !fresh && !l.taken(ctx, collection, c.Reference, p.ID) {
+			continue
+		}
+		out[c.Reference] = newReference(c.Type)
+	}
+	return out
+}
+
+func newReference(t workflows.ComponentType) string {
+	if t == workflows.ComponentWorkflow {
+		return uuid.NewString()
+	}
+	return NewID()
+}
+
 // components prepares every document of a project for storing.
 func (l *Library) components(ctx context.Context, p *workflows.Project, by string) (Import, store.Batch, error) {
 	var result Import
@@ -94,7 +116,7 @@ func (l *Library) components(ctx context.Context, p *workflows.Project, by strin
 		doc := c.Registered(p.ID).With("project", value.String(p.ID))
 		collection, known := collections[c.Type]
 		if c.Type == workflows.ComponentWorkflow {
-			if _, err := uuid.Parse(id); err != nil || l.taken(ctx, store.Workflows, id, p.ID) {
+			if _, err := uuid.Parse(id); err != nil {
 				id = uuid.NewString()
 			}
 			doc = doc.With("_id", value.String(id)).With(linksKey, links(c.Document, linked.Components[i].Document))
@@ -178,7 +200,7 @@ func (l *Library) CreateProject(ctx context.Context, doc value.Value, by string)
 	if !doc.Get("components").IsArray() {
 		doc = doc.With("components", value.Array())
 	}
-	in, err := l.ImportProject(ctx, doc.Without("_id"), Refuse, by)
+	in, err := l.ImportProject(ctx, doc.Without("_id"), Refuse, false, by)
 	return in.Project, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/sealed"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/transformation"
@@ -38,7 +39,11 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 		refuse(engine.ClassChild, fmt.Errorf("job %s, to whose family the child would belong, has ended", parent.Ancestors[0]))
 		return
 	}
-	variables, err := r.childVariables(ctx, e)
+	if e.Repair != nil {
+		r.startRepair(ctx, t, e, again, refuse)
+		return
+	}
+	variables, err := r.childVariables(ctx, family(parent), e)
 	if err != nil {
 		refuse(engine.ClassData, err)
 		return
@@ -58,6 +63,26 @@ func (r *Runner) startChild(ctx context.Context, t *turn, e *engine.Effect) {
 		return
 	}
 	again.machine, again.event.Start = m, start
+	r.shard(e.Child).own.push(again)
+}
+
+// startRepair starts the virtual job that repairs a blocked task. It runs as whoever the task runs as.
+func (r *Runner) startRepair(ctx context.Context, t *turn, e *engine.Effect, again *item, refuse func(string, error)) {
+	parent := t.told
+	m, err := r.Library.Unstored(ctx, t.entry.machine.Virtual(e))
+	if err != nil {
+		r.unavailable(t, err, func() { refuse(engine.ClassDocument, err) })
+		return
+	}
+	initiator := parent.Initiator
+	if e.Actor != engine.System {
+		initiator = e.Actor
+	}
+	again.machine, again.event.Start = m, &engine.Start{
+		ID: e.Child, Type: e.Repair.Type(), Variables: e.Variables, Groups: parent.Groups, Initiator: initiator, User: parent.User,
+		Ancestors: parent.Ancestors, Triggers: parent.Triggers, Repair: e.Repair,
+		Parent: &engine.Parent{Job: t.id, Task: e.Task, Iteration: e.Iteration, Element: e.Element},
+	}
 	r.shard(e.Child).own.push(again)
 }
 
@@ -101,7 +126,7 @@ func (r *Runner) unavailable(t *turn, err error, refuse func()) {
 }
 
 // childVariables computes the variables of a loop's element with a transformation.
-func (r *Runner) childVariables(ctx context.Context, e *engine.Effect) (value.Value, error) {
+func (r *Runner) childVariables(ctx context.Context, place string, e *engine.Effect) (value.Value, error) {
 	if e.Transformation == "" {
 		return e.Variables, nil
 	}
@@ -109,9 +134,20 @@ func (r *Runner) childVariables(ctx context.Context, e *engine.Effect) (value.Va
 	if err != nil {
 		return value.Absent, err
 	}
-	out, err := t.Element(e.Current, transformation.Options{Now: r.Now()})
+	current, secrets, err := r.opened(ctx, place, e.Current)
+	if err != nil {
+		return value.Absent, err
+	}
+	out, err := t.Element(current, transformation.Options{Now: r.Now()})
 	if err != nil {
 		return value.Absent, fmt.Errorf("transformation %q: %w", t.Name, err)
+	}
+	if sealed.Holds(e.Current) {
+		o := r.kept(ctx, place, engine.Outcome{Outgoing: out}, secrets)
+		if o.State == workflows.Blocked {
+			return value.Absent, errors.New(o.Error.Get("message").Text())
+		}
+		out = o.Outgoing
 	}
 	return engine.Merged(e.Variables, out), nil
 }
@@ -126,7 +162,7 @@ func (t *turn) exists(it *item) {
 	}
 	ev := engine.Event{Type: engine.ChildStarted, Task: p.Task, Iteration: p.Iteration, Element: p.Element, Child: job.ID}
 	if job.Status.Final() || job.Status == engine.Errored {
-		ev.Type, ev.Status, ev.Variables = engine.ChildFinished, job.Status, job.Variables
+		ev.Type, ev.Status, ev.Variables = engine.ChildFinished, job.Status, t.entry.machine.Result(job)
 	}
 	t.shard.r.shard(p.Job).own.push(&item{job: p.Job, event: ev})
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -43,13 +44,17 @@ func tooMany(workflow string, n int) error {
 
 // checkPatch compares changed variables with the workflow's input schema. What else is wrong
 // with the job's variables is not the change's fault.
-func checkPatch(st State, patch value.Value) error {
+func (r *Runner) checkPatch(ctx context.Context, st State, patch value.Value) error {
 	w := st.Machine.Workflow()
 	patched := engine.Merged(st.Job.Variables, patch)
 	if err := tooMany(w.Name, patched.Len()); err != nil {
 		return err
 	}
-	broken, err := w.CheckInput(patched, false)
+	clear, _, err := r.opened(ctx, family(st.Job), patched)
+	if err != nil {
+		return err
+	}
+	broken, err := w.CheckInput(clear, false)
 	if err != nil {
 		return err
 	}

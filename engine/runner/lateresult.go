@@ -25,7 +25,8 @@ const (
 // keepLate keeps the result of a worker that its job had no use for, unless it is one that the job
 // took in before and that only came again.
 func (r *Runner) keepLate(ctx context.Context, t *turn, it *item) error {
-	ev := &it.event
+	late := it.event
+	ev := &late
 	if it.delivery == nil || ev.Type != engine.TaskFinished || t.told == nil {
 		return nil
 	}
@@ -33,9 +34,15 @@ func (r *Runner) keepLate(ctx context.Context, t *turn, it *item) error {
 	if !known || ev.Iteration < 1 || ev.Iteration > state.Iteration {
 		return nil // nobody asked for that
 	}
-	counted, err := r.counted(ctx, t.told, ev)
+	m := marksOf(t.entry.machine.Workflow())
+	counted, err := r.counted(ctx, t.told, ev, m != nil && len(m.outputs[ev.Task]) > 0)
 	if err != nil || counted {
 		return err
+	}
+	if m != nil {
+		if err := m.seal(ctx, r.Seal, family(t.told), ev); err != nil {
+			return err
+		}
 	}
 	kept, err := r.Store.Group(ctx, store.LateResults, store.Grouping{Where: store.Where("job", store.Eq, t.id)})
 	if err != nil {
@@ -76,8 +83,9 @@ func (r *Runner) keepLate(ctx context.Context, t *turn, it *item) error {
 	return err
 }
 
-// counted tells whether the job took in this very result.
-func (r *Runner) counted(ctx context.Context, job *engine.Job, ev *engine.Event) (bool, error) {
+// counted tells whether the job took in this very result. What is encrypted cannot be compared: then
+// one of the same state counts as the same.
+func (r *Runner) counted(ctx context.Context, job *engine.Job, ev *engine.Event, encrypted bool) (bool, error) {
 	doc, err := r.Store.Get(ctx, store.Tasks, engine.IterationID(job.ID, ev.Task, ev.Iteration))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -92,6 +100,9 @@ func (r *Runner) counted(ctx context.Context, job *engine.Job, ev *engine.Event)
 	was := run.Get("variables")
 	if run.Path("metrics", "finish_state").Text() != string(ev.Outcome.State) {
 		return false, nil
+	}
+	if encrypted {
+		return true, nil
 	}
 	if ev.Outcome.State == workflows.Failed {
 		return value.Equal(was.Get("error"), orText(ev.Outcome.Error)), nil

@@ -63,6 +63,7 @@ var jobFields = newIndexer(store.Jobs, map[string]func(jobDoc) any{
 	"status":             func(d jobDoc) any { return string(d.job.Status.Shown()) },
 	"type":               func(d jobDoc) any { return d.job.Type },
 	"description":        func(d jobDoc) any { return d.job.Description },
+	"archived":           func(d jobDoc) any { return orNil(d.job.Archived) },
 	"metrics.start_time": func(d jobDoc) any { return d.job.StartedAt },
 	"metrics.end_time":   func(d jobDoc) any { return orNil(d.job.EndedAt) },
 	"metrics.user":       func(d jobDoc) any { return orNil(d.job.User) },
@@ -81,7 +82,16 @@ var jobFields = newIndexer(store.Jobs, map[string]func(jobDoc) any{
 	"due":                func(d jobDoc) any { return orNil(d.job.Due()) },
 	"live":               func(d jobDoc) any { return orNil(!d.job.Status.Final()) },
 	"error":              func(d jobDoc) any { return len(d.job.Errors) > 0 },
+	"metrics.run_time":   func(d jobDoc) any { return runTime(d.job) },
+	"metrics.sla_missed": func(d jobDoc) any { return orNil(d.job.Breached) },
 })
+
+func runTime(j *engine.Job) any {
+	if j.Status != engine.Complete {
+		return nil
+	}
+	return j.EndedAt - j.StartedAt
+}
 
 func parentJob(j *engine.Job) any {
 	if j.Parent == nil {
@@ -187,11 +197,19 @@ var taskFields = newIndexer(store.Tasks, map[string]func(runDoc) any{
 	"metrics.start_time":   func(d runDoc) any { return orNil(d.run.StartedAt) },
 	"metrics.end_time":     func(d runDoc) any { return orNil(d.run.EndedAt) },
 	"metrics.finish_state": func(d runDoc) any { return orNil(string(d.run.Finish)) },
+	"metrics.run_time":     func(d runDoc) any { return taskTime(d.run) },
 	"metrics.user":         func(d runDoc) any { return orNil(d.job.User) },
 	"metrics.owner":        func(d runDoc) any { return orNil(d.run.Owner) },
 	"groups":               func(d runDoc) any { return setOrNil(d.task.Groups) },
 	"listens":              listens,
 })
+
+func taskTime(r *engine.Run) any {
+	if r.EndedAt == 0 {
+		return nil
+	}
+	return r.EndedAt - r.StartedAt
+}
 
 func listens(d runDoc) any {
 	if !d.run.Subscribed {

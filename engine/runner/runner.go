@@ -20,7 +20,9 @@ import (
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/payload"
+	"github.com/heddlehq/heddle/engine/sealed"
 	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/schemas"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -38,6 +40,7 @@ type Options struct {
 	Sweep      time.Duration     // how often the store is searched for what is due; 1 s unless set
 	Payloads   *payload.Payloads // of the store; made with the usual limits unless set
 	Name       string            // shown to people as the server that does something
+	Seal       sealed.Box        // seals the values that decorators name; without it their workflows do not start
 	// Shared says that other processes may work on the same store. They share the partitions,
 	// and one that falls silent is replaced by the others.
 	Shared bool
@@ -46,13 +49,14 @@ type Options struct {
 // Runner runs jobs. Its methods may be called while Run is at work; they wait until it is.
 type Runner struct {
 	Options
-	shards  []*shard
-	seed    maphash.Seed
-	timers  *timers
-	endings endings
-	members members
-	search  search
-	ready   chan struct{} // closed once Run takes work
+	shards   []*shard
+	seed     maphash.Seed
+	timers   *timers
+	endings  endings
+	members  members
+	activity activity
+	search   search
+	ready    chan struct{} // closed once Run takes work
 }
 
 // New builds a runner.
@@ -79,6 +83,7 @@ func New(o Options) *Runner {
 	}
 	r := &Runner{Options: o, seed: maphash.MakeSeed(), timers: newTimers(), ready: make(chan struct{})}
 	r.members.init()
+	r.activity.wake = make(chan struct{}, 1)
 	for range o.Shards {
 		r.shards = append(r.shards, newShard(r))
 	}
@@ -190,10 +195,13 @@ type Begin struct {
 
 // Start starts a job of a stored workflow. It returns once the job is stored; from then on it
 // cannot be lost. Errors: ErrNotFound without such a workflow, *workflows.Invalid for a
-// draft, *InputError for variables that do not fit, ErrBusy, ErrDraining.
+// draft, *InputError for variables that do not fit, ErrBusy, ErrDraining, ErrInactive.
 func (r *Runner) Start(ctx context.Context, b Begin) (State, error) {
 	if r.members.isDraining() {
 		return State{}, ErrDraining
+	}
+	if r.activity.noJobs.Load() {
+		return State{}, ErrInactive
 	}
 	m, start, err := r.prepare(ctx, b)
 	if err != nil {
@@ -218,7 +226,18 @@ func (r *Runner) prepare(ctx context.Context, b Begin) (*engine.Machine, *engine
 	if err := tooMany(m.Workflow().Name, start.Variables.Len()); err != nil {
 		return nil, nil, err
 	}
-	broken, err := m.Workflow().CheckInput(start.Variables, start.Parent != nil)
+	if err := r.canSeal(ctx, m.Workflow()); err != nil {
+		return nil, nil, fmt.Errorf("start workflow %q: %w", m.Workflow().Name, err)
+	}
+	if start.Parent == nil && sealed.Holds(start.Variables) {
+		// Nothing was encrypted yet for a job that begins a family.
+		return nil, nil, &InputError{m.Workflow().Name, []schemas.Violation{{Keyword: "sealed", Message: "must not hold what looks like an encrypted value"}}}
+	}
+	clear, _, err := r.opened(ctx, familyOfStart(&start), start.Variables)
+	if err != nil {
+		return nil, nil, fmt.Errorf("variables of the job: %w", err)
+	}
+	broken, err := m.Workflow().CheckInput(clear, start.Parent != nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -237,7 +256,7 @@ func (r *Runner) Act(ctx context.Context, job string, ev engine.Event) (State, e
 		if err != nil {
 			return State{}, err
 		}
-		if err := checkPatch(st, ev.Variables); err != nil {
+		if err := r.checkPatch(ctx, st, ev.Variables); err != nil {
 			return State{}, err
 		}
 	}

@@ -74,6 +74,16 @@ type entry struct {
 	fresh    int64           // the round in which it was read from the store
 	due      int64           // for which its timer was set last
 	folder   *payload.Folder // nil until something was written
+	marks    *marks          // of its workflow, once read
+	read     bool
+}
+
+// marked are the marks of the job's workflow, nil without any.
+func (e *entry) marked() *marks {
+	if !e.read {
+		e.marks, e.read = marksOf(e.machine.Workflow()), true
+	}
+	return e.marks
 }
 
 // shard steps the jobs that hash to it, one turn at a time. Its memory is its own.

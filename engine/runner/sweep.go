@@ -7,8 +7,8 @@ import (
 	"github.com/heddlehq/heddle/engine/store"
 )
 
-// sweep finds in the store what no message tells: at the start and whenever the bus lost
-// messages every unfinished job is looked at, and every moment those whose timers are due.
+// sweep finds in the store what no message tells: at the start, whenever the bus lost
+// messages and when held tasks may start, every unfinished job is looked at, and every moment those whose timers are due.
 func (r *Runner) sweep(ctx context.Context) error {
 	tick := time.NewTicker(r.Sweep)
 	defer tick.Stop()
@@ -39,6 +39,8 @@ func (r *Runner) sweep(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-r.activity.wake:
+			swept = false
 		case <-tick.C:
 		}
 	}

@@ -13,7 +13,9 @@ import (
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/payload"
+	"github.com/heddlehq/heddle/engine/sealed"
 	"github.com/heddlehq/heddle/engine/store"
+	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -205,14 +207,14 @@ func (t *turn) step(ctx context.Context, ev engine.Event) error {
 	if ev.At == 0 {
 		ev.At = t.shard.r.Now().UnixMilli()
 	}
-	if ev.Type == engine.ChildFinished && ev.Status.Final() && ev.Variables.IsAbsent() {
+	if ev.Type == engine.ChildFinished && (ev.Status.Final() || ev.Status == engine.Errored) && ev.Variables.IsAbsent() {
 		child, err := t.shard.r.Job(ctx, ev.Child)
 		if err != nil {
 			return err
 		}
-		ev.Variables = child.Job.Variables
+		ev.Variables = child.Machine.Result(child.Job)
 	}
-	effects, err := t.apply(t.fitting(ev))
+	effects, err := t.apply(ctx, t.fitting(ev))
 	if err != nil {
 		return err
 	}
@@ -220,7 +222,11 @@ func (t *turn) step(ctx context.Context, ev engine.Event) error {
 	return nil
 }
 
-func (t *turn) apply(ev engine.Event) ([]engine.Effect, error) {
+func (t *turn) apply(ctx context.Context, ev engine.Event) ([]engine.Effect, error) {
+	ev, err := t.sealed(ctx, ev)
+	if err != nil {
+		return nil, err
+	}
 	next, effects, err := t.entry.machine.Step(t.current(), ev)
 	if err != nil {
 		return nil, err
@@ -241,6 +247,9 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 			t.picture(e.Run)
 			continue
 		case engine.RunTask:
+			if t.shard.r.activity.noTasks.Load() {
+				continue // outstanding: a sweep orders it again
+			}
 			task, ok := builtin.Lookup(e.App, e.Method)
 			if !ok || task.Run == nil || task.Outside {
 				break
@@ -250,7 +259,7 @@ func (t *turn) pure(ctx context.Context, queue []engine.Effect) {
 				continue
 			}
 			now := t.shard.r.Now()
-			more, err := t.apply(t.fitting(engine.Event{
+			more, err := t.apply(ctx, t.fitting(engine.Event{
 				Type: engine.TaskFinished, At: now.UnixMilli(), Task: e.Task, Iteration: e.Iteration, Outcome: t.run(ctx, task, e),
 			}))
 			if err == nil {
@@ -337,8 +346,18 @@ func (t *turn) run(ctx context.Context, task builtin.Task, e engine.Effect) (o e
 			o = engine.Fail(engine.ClassInternal, fmt.Sprintf("%s.%s met a defect of its own: %v", e.App, e.Method, p))
 		}
 	}()
+	place := family(t.current())
+	incoming, secrets, err := t.shard.r.opened(ctx, place, e.Incoming)
+	if err != nil {
+		return locked(err)
+	}
+	defer func() {
+		if sealed.Holds(e.Incoming) && o.State != workflows.Blocked {
+			o = t.shard.r.kept(ctx, place, o, secrets)
+		}
+	}()
 	return task.Run(&builtin.Call{
-		Context: ctx, Incoming: e.Incoming, Job: t.current(), Task: e.Task, Iteration: e.Iteration,
+		Context: ctx, Incoming: incoming, Job: t.current(), Task: e.Task, Iteration: e.Iteration,
 		Now: t.shard.r.Now(), Documents: t.shard.r.Library.Documents(ctx),
 	})
 }

@@ -8,13 +8,17 @@ const (
 	Answers          = "answers"
 	Audit            = "audit"
 	Automations      = "automations"
+	Batches          = "batches"
 	CommandTemplates = "command_templates"
 	Fires            = "fires"
 	Forms            = "forms"
 	Groups           = "groups"
 	History          = "history"
 	Jobs             = "jobs"
+	Keys             = "keys"
 	Payloads         = "payloads"
+	Prebuilts        = "prebuilts"
+	Profiles         = "profiles"
 	Projects         = "projects"
 	LateResults      = "late"
 	Quarantine       = "quarantine"
@@ -23,6 +27,7 @@ const (
 	Servers          = "servers"
 	Sessions         = "sessions"
 	Settings         = "settings"
+	Tags             = "tags"
 	Tasks            = "tasks"
 	Templates        = "templates"
 	Tokens           = "tokens"
@@ -40,6 +45,7 @@ var Collections = []Collection{
 		Name: Accounts,
 		Fields: []Field{
 			{Name: "username", Type: Text, Unique: true},
+			{Name: "subject", Type: Text, Unique: true}, // at an identity provider
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
 		},
@@ -79,10 +85,22 @@ var Collections = []Collection{
 		},
 	},
 	{
+		Name: Batches, // work on many jobs that goes on in the background
+		Fields: []Field{
+			{Name: "kind", Type: Text},
+			{Name: "status", Type: Text},
+			{Name: "by", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "live", Type: Bool}, // true until it has ended, then missing
+		},
+		Indexes: []Index{By("created"), Sparsely("live")},
+	},
+	{
 		Name: CommandTemplates,
 		Fields: []Field{
 			{Name: "name", Type: Text},
 			{Name: "project", Type: Text},
+			{Name: "analytic", Type: Bool, From: isAnalytic},
 		},
 	},
 	{
@@ -127,7 +145,7 @@ var Collections = []Collection{
 			{Name: "type", Type: Text},
 			{Name: "description", Type: Text},
 			{Name: "workflow", Type: Text},
-			{Name: "archived", Type: Bool},
+			{Name: "archived", Type: Bool}, // true or missing
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
 			{Name: "metrics.user", Type: Text},
@@ -147,6 +165,8 @@ var Collections = []Collection{
 			{Name: "due", Type: Time}, // of the next timer; missing when there is none
 			{Name: "live", Type: Bool, From: jobIsLive},
 			{Name: "error", Type: Bool, From: jobHasError},
+			{Name: "metrics.run_time", Type: Number, From: jobRunTime}, // of complete jobs
+			{Name: "metrics.sla_missed", Type: Bool, From: jobMissedSLA},
 		},
 		Indexes: []Index{
 			By("status", "metrics.start_time"),
@@ -157,7 +177,12 @@ var Collections = []Collection{
 			Sparsely("parent.job"),
 			Sparsely("due"),
 			Sparsely("live"),
+			Sparsely("archived"),
 		},
+	},
+	{
+		Name:   Keys, // that values are encrypted with, each wrapped by a master key, which is elsewhere
+		Fields: []Field{{Name: "created", Type: Time}, {Name: "master", Type: Text}},
 	},
 	{
 		Name: LateResults, // of workers, that came when their jobs had no more use for them
@@ -171,6 +196,20 @@ var Collections = []Collection{
 		Fields: []Field{
 			{Name: "job", Type: Text, Prefix: true},
 			{Name: "bytes", Type: Number},
+		},
+	},
+	{
+		Name: Prebuilts,
+		Fields: []Field{
+			{Name: "name", Type: Text, Unique: true},
+			{Name: "version", Type: Text},
+		},
+	},
+	{
+		Name: Profiles, // of Itential Platform, kept for those who carry them along
+		Fields: []Field{
+			{Name: "id", Type: Text, Unique: true},
+			{Name: "active", Type: Bool},
 		},
 	},
 	{
@@ -230,6 +269,10 @@ var Collections = []Collection{
 		Fields: []Field{{Name: "name", Type: Text}},
 	},
 	{
+		Name:   Tags,
+		Fields: []Field{{Name: "name", Type: Text, Unique: true}},
+	},
+	{
 		Name: Tasks, // task runs, one document an iteration
 		Fields: []Field{
 			{Name: "name", Type: Text},
@@ -245,6 +288,7 @@ var Collections = []Collection{
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
 			{Name: "metrics.finish_state", Type: Text},
+			{Name: "metrics.run_time", Type: Number},
 			{Name: "metrics.user", Type: Text},
 			{Name: "metrics.owner", Type: Text},
 			{Name: "groups", Type: Texts},
@@ -346,3 +390,23 @@ func jobIsLive(doc value.Value) any {
 }
 
 func jobHasError(doc value.Value) any { return doc.Get("error").Len() > 0 }
+
+// jobRunTime returns how long a complete job ran, in milliseconds.
+func jobRunTime(doc value.Value) any {
+	began, ok := doc.Get("startedAt").Int()
+	ended, over := doc.Get("endedAt").Int()
+	if !ok || !over || doc.Get("status").Text() != "complete" {
+		return nil
+	}
+	return ended - began
+}
+
+func jobMissedSLA(doc value.Value) any {
+	if doc.Get("breached").Truth() {
+		return true
+	}
+	return nil
+}
+
+// isAnalytic tells templates that compare two runs of commands from those of one.
+func isAnalytic(doc value.Value) any { return doc.Has("prepostCommands") }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -77,6 +78,9 @@ func readLogin() login {
 type client struct {
 	base, token string
 	http        *http.Client
+	login       func(ctx context.Context) (token string, err error) // renews a session that has ended; nil cannot
+	key         string                                              // makes a call that changes something count once however often it is sent; "" does not
+	patient     func(error)                                         // told when a call gets no answer, which then is repeated; nil gives up
 }
 
 func (r *remote) client() *client {
@@ -140,8 +144,56 @@ func (c *client) raw(ctx context.Context, method, path string, query url.Values,
 	return c.text(ctx, method, path, body.String())
 }
 
-// text sends a body as it is; "" sends none.
+// text sends a body as it is; "" sends none. A client with a login renews its session when
+// that has ended, and a patient one asks again until there is an answer.
 func (c *client) text(ctx context.Context, method, path, body string) ([]byte, error) {
+	renewed, told := false, false
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		data, err := c.once(ctx, method, path, body)
+		r, answered := errors.AsType[*refusal](err)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return data, err
+		case answered && r.status == http.StatusUnauthorized && c.login != nil && !renewed:
+			if token, err := c.login(ctx); err == nil {
+				c.token, renewed = token, true
+				continue
+			}
+			return data, err
+		case c.patient == nil || answered && r.status < http.StatusBadGateway:
+			return data, err
+		case !told:
+			c.patient(err)
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// grant asks for a token by OAuth 2.
+func (c *client) grant(ctx context.Context, form url.Values) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/oauth/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	data, err := c.send(req)
+	if err != nil {
+		return "", err
+	}
+	v, err := value.ParseLast(data)
+	if err != nil || v.Get("access_token").Text() == "" {
+		return "", fmt.Errorf("%s gave no token", c.base)
+	}
+	return v.Get("access_token").Text(), nil
+}
+
+// once sends a body and reads the answer.
+func (c *client) once(ctx context.Context, method, path, body string) ([]byte, error) {
 	target := c.base + path
 	var reader io.Reader
 	if body != "" {
@@ -154,12 +206,19 @@ func (c *client) text(ctx context.Context, method, path, body string) ([]byte, e
 	if reader != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if c.key != "" {
+		req.Header.Set(server.OnceHeader, c.key)
+	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	return c.send(req)
+}
+
+func (c *client) send(req *http.Request) ([]byte, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		if _, ok := errors.AsType[*url.Error](err); ok && ctx.Err() == nil {
+		if _, ok := errors.AsType[*url.Error](err); ok && req.Context().Err() == nil {
 			return nil, fmt.Errorf("no answer from %s: %w; is heddle serve running?", c.base, errors.Unwrap(err))
 		}
 		return nil, err

@@ -396,6 +396,11 @@ func runName(run value.Value) string {
 // ended says how a job ended.
 func (c *console) ended(job value.Value, status string) error {
 	fmt.Fprintln(c.out, status)
+	for id, t := range job.Get("tasks").Members() {
+		if b := t.Get("blocked"); b.IsObject() {
+			fmt.Fprintf(c.out, "  blocked: %s: %s\n", cmp.Or(t.Get("step").Text(), id), engine.Text(b.Get("reason")))
+		}
+	}
 	for _, e := range job.Get("error").Elements() {
 		fmt.Fprintf(c.out, "  error: %s: %s\n", e.Get("task").Text(), engine.Text(e.Get("message")))
 	}

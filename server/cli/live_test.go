@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"net/url"
@@ -27,6 +28,7 @@ type liveServer struct {
 	cmd  *exec.Cmd
 	api  *client
 	took time.Duration // from start to ready
+	log  io.Writer     // the test's output unless set
 }
 
 const testPassword = "correct horse battery"
@@ -49,7 +51,7 @@ func (p *liveServer) start() {
 	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--bus-listen", "off", "--data-dir", filepath.Join(p.dir, "data"), "--log-level", "warn"}, p.args...)
 	p.cmd = exec.CommandContext(context.Background(), exe, args...)
 	p.cmd.Env = append(os.Environ(), actAsHeddle+"=1", "HEDDLE_ADMIN_PASSWORD="+testPassword)
-	p.cmd.Stderr = p.t.Output()
+	p.cmd.Stderr = cmp.Or[io.Writer](p.log, p.t.Output())
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		p.t.Fatal(err)

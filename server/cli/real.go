@@ -32,7 +32,7 @@ func (c *console) runReal(ctx context.Context, a *assignment, f runFlags) error 
 		_ = s.Close()
 	}()
 	if a.project != nil {
-		if _, err := s.Library.ImportProject(ctx, a.project.Export(), library.Refuse, "cli"); err != nil {
+		if _, err := s.Library.ImportProject(ctx, a.project.Export(), library.Refuse, false, "cli"); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,7 @@ const (
 	exitError    = 20
 	exitBlocked  = 30 // blocked, or waiting for what does not come
 	exitCanceled = 40
+	exitDenied   = 3 // the server does not know the caller, or refuses the right
 	exitUsage    = 2 // the command line or a document cannot be used
 )
 
@@ -40,9 +41,13 @@ var commands = []func(*console) *cobra.Command{
 	newImport,
 	newExport,
 	newJob,
+	newInvoke,
+	newSteps,
 	newServer,
 	newQuarantine,
 	newAudit,
+	newKey,
+	newToken,
 	newDoctor,
 	newBench,
 }

@@ -10,7 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -24,6 +24,7 @@ import (
 	"github.com/heddlehq/heddle/engine/simulation"
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
+	"github.com/heddlehq/heddle/server/lifecycle"
 	"github.com/heddlehq/heddle/server/system"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/server/ui"
@@ -40,6 +41,7 @@ type serveFlags struct {
 	cert, key               string
 	insecure                bool
 	access                  accessFlags
+	master                  masterFlags
 }
 
 func newServe(c *console) *cobra.Command {
@@ -75,6 +77,7 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.cert, "tls-cert", "", "certificate `file`; serves HTTPS")
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
 	f.access.flags(flags)
+	f.master.flags(flags)
 	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
 	return cmd
 }
@@ -133,8 +136,12 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	log := slog.New(slog.NewTextHandler(sink, &slog.HandlerOptions{Level: level}))
 	tuneMemory()
 	name := serverName()
+	master, err := f.master.open()
+	if err != nil {
+		return err
+	}
 	s, err := system.Open(ctx, system.Config{
-		Data: f.data, Store: f.store, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
+		Data: f.data, Store: f.store, Master: master, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
 	})
 	if err != nil {
 		return err
@@ -157,7 +164,11 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Library: s.Library, Store: s.Store, Auth: a, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
+	life, err := lifecycle.New(lifecycle.Options{Store: s.Store, Engine: s.Runner, Log: log, Export: filepath.Join(f.data, "exports")})
+	if err != nil {
+		return err
+	}
+	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Keys: s.Keys, Library: s.Library, Store: s.Store, Auth: a, Lifecycle: life, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
 	if err != nil {
 		return err
 	}
@@ -174,6 +185,7 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Run(ctx) })
 	g.Go(func() error { return fires.Run(ctx) })
+	g.Go(func() error { return life.Run(ctx) })
 	g.Go(func() error { return api.Serve(ctx, l) })
 	scheme := "http"
 	if f.cert != "" {
@@ -210,14 +222,6 @@ func maxConnections() int {
 		return 1024
 	}
 	return int(min(max(files.Cur/2, 16), 100_000))
-}
-
-// tuneMemory lets garbage grow to twice the live heap, which saves a tenth of the processor
-// time; GOGC in the environment wins.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
-	}
 }
 
 // serverName tells servers on one store apart.

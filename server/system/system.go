@@ -23,6 +23,7 @@ import (
 	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/bus/natsbus"
+	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/runner"
@@ -42,6 +43,7 @@ type Config struct {
 	Partitions int             // of the event subjects; 32 unless set
 	Allow      []netip.Prefix  // addresses that are not public but tasks may call all the same
 	Payloads   payload.Options // limits of large values
+	Master     keyring.Master  // the master key; unless set that in the file master.key of the data folder
 	Log        *slog.Logger
 	Now        func() time.Time
 }
@@ -53,6 +55,7 @@ type System struct {
 	Bus      bus.Bus
 	Library  *library.Library
 	Payloads *payload.Payloads
+	Keys     *keyring.Keyring
 	Runner   *runner.Runner
 	workers  []func(ctx context.Context) error
 	own      map[string]adapters.Handler // tasks that whoever opened the system does, by "app.method"
@@ -80,14 +83,41 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 	}
 	s.Library = library.New(library.Options{Store: s.Store, Catalog: builtin.Catalog(), Now: c.Now})
 	s.Payloads = payload.InStore(s.Store, c.Payloads)
+	if s.Keys, err = c.openKeys(s.Store); err != nil {
+		return nil, err
+	}
 	s.Runner = runner.New(runner.Options{
-		Payloads: s.Payloads, Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
+		Seal: s.Keys, Payloads: s.Payloads, Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
 		Name: c.Name, Shared: c.Store != "",
 	})
 	s.Work(adapters.Worker{
 		Name: "engine", Consumer: "pool-" + adapters.EnginePool, Filter: []string{bus.TaskFilter(adapters.EnginePool, "")}, Parallel: 64,
 	}, s.outside)
 	return s, nil
+}
+
+// MasterKeyFile is the file of a data folder with the master key, unless another is given.
+const MasterKeyFile = "master.key"
+
+// openKeys finds the master key. One that is in no data folder lives as long as the process.
+func (c *Config) openKeys(st store.Store) (*keyring.Keyring, error) {
+	master := c.Master
+	var err error
+	switch {
+	case master != nil:
+	case c.Data == "":
+		var key [32]byte
+		_, _ = rand.Read(key[:]) // never fails
+		master, err = keyring.NewLocal(key[:])
+	default:
+		if err = os.MkdirAll(c.Data, 0o700); err == nil {
+			master, err = keyring.FromFile(filepath.Join(c.Data, MasterKeyFile), true)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return keyring.New(st, master, c.Now)
 }
 
 // OpenStore opens the store at a mongodb:// address.
@@ -143,7 +173,7 @@ func (c *Config) openBus(ctx context.Context, st store.Store) (bus.Bus, error) {
 
 // Work adds a worker that runs while the system runs.
 func (s *System) Work(w adapters.Worker, handle adapters.Handler) {
-	w.Partitions, w.Payloads, w.Own = s.Partitions, s.Payloads, true
+	w.Partitions, w.Payloads, w.Own, w.Seal = s.Partitions, s.Payloads, true, s.Keys
 	if w.Log == nil {
 		w.Log = s.Log
 	}
@@ -161,7 +191,7 @@ func (s *System) Own(app, method string, handle adapters.Handler) {
 
 // Adapt serves a kind of adapter with the given instances while the system runs.
 func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
-	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Own: true, Log: s.Log}
+	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Seal: s.Keys, Own: true, Log: s.Log}
 	s.workers = append(s.workers, server.Run)
 }
 

@@ -1,6 +1,10 @@
 package value
 
-import "math"
+import (
+	"math"
+	"slices"
+	"strings"
+)
 
 // Identity tells values in memory apart: values of the same identity are the same, for as long
 // as either is kept. Equal values may have different ones. It is comparable.
@@ -73,4 +77,19 @@ func quotedSize(s string, most int) int {
 		}
 	}
 	return size
+}
+
+// HasKey tells whether v is or holds an object with a member of that name, which must not need
+// escapes in JSON.
+func (v Value) HasKey(name string) bool {
+	if v.n == nil || v.n.kind != KindArray && v.n.kind != KindObject {
+		return false
+	}
+	if v.n.raw != "" && !strings.Contains(v.n.raw, `"`+name+`"`) {
+		return false
+	}
+	if v.n.keys != nil && slices.Contains(v.n.keys, name) {
+		return true
+	}
+	return slices.ContainsFunc(v.n.elems, func(e Value) bool { return e.HasKey(name) })
 }

@@ -84,6 +84,9 @@ func (r *reader) value(n ast.Node, at string, depth int) (value.Value, error) {
 		}
 		return fail("the number %s is too large", n.Token.Value)
 	case *ast.FloatNode:
+		if v, err := value.Parse([]byte(n.Token.Value)); err == nil && v.IsNumber() {
+			return v, nil // as it is spelled: 1.0 is a version, too
+		}
 		return value.Number(n.Value), nil
 	case *ast.StringNode:
 		return value.String(n.Value), nil

@@ -18,6 +18,7 @@ func TestParse(t *testing.T) {
 		"a: &x {k: v}\nb: *x\nc:\n  <<: *x\n  d: 1": `{"a":{"k":"v"},"b":{"k":"v"},"c":{"d":1,"k":"v"}}`,
 		"id: !!str 12": `{"id":"12"}`,
 		"'on': 0x10":   `{"on":16}`,
+		"v: 1.0":       `{"v":1.0}`,
 	} {
 		v, err := yaml.Parse([]byte(text))
 		if err != nil || v.String() != want {

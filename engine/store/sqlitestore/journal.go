@@ -45,6 +45,9 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// errUnsynced says that a sync failed: what was to be written may be lost although it can be read.
+var errUnsynced = errors.New("a write may not have reached the disk; the store takes no more until it is opened anew")
+
 // errDamaged says that a journal holds something else than it was given.
 var errDamaged = errors.New("the journal is damaged")
 
@@ -166,6 +169,9 @@ func (j *journal) append(buf []byte, applied uint64) error {
 	}
 	s, err := j.turn(applied)
 	if err != nil {
+		if errors.Is(err, errUnsynced) {
+			j.broken = err
+		}
 		return err
 	}
 	payload := buf[recordHead:]
@@ -179,7 +185,7 @@ func (j *journal) append(buf []byte, applied uint64) error {
 		return err
 	}
 	if err := syncData(s.file); err != nil {
-		j.broken = fmt.Errorf("a write may not have reached the disk; the store takes no more until it is opened anew: %w", err)
+		j.broken = fmt.Errorf("%w: %w", errUnsynced, err)
 		return j.broken
 	}
 	s.end += span(len(payload))
@@ -211,7 +217,8 @@ func (j *journal) turn(applied uint64) (*segment, error) {
 	return other, nil
 }
 
-// begin empties the file by a new head; the next sync makes it last.
+// begin empties the file by a new head. It is synced before any record is written: were a record
+// on the disk and the head not, the older records behind it would look like the end of a hole.
 func (s *segment) begin() error {
 	if err := s.grow(headSize); err != nil {
 		return err
@@ -224,6 +231,9 @@ func (s *segment) begin() error {
 	binary.LittleEndian.PutUint32(head[24:], crc32.Checksum(head[:24], castagnoli))
 	if _, err := s.file.WriteAt(head, 0); err != nil {
 		return err
+	}
+	if err := syncData(s.file); err != nil {
+		return fmt.Errorf("%w: %w", errUnsynced, err)
 	}
 	s.salt, s.end, s.last = salt, headSize, 0
 	return nil

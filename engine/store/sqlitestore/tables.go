@@ -157,7 +157,7 @@ func (w *tables) transaction(f func() error) (err error) {
 	}
 	if _, err := w.conn.exec("COMMIT"); err != nil {
 		if code(err) == lib.SQLITE_IOERR {
-			w.broken = fmt.Errorf("a write may not have reached the disk; the store takes no more until it is opened anew: %w", err)
+			w.broken = fmt.Errorf("%w: %w", errUnsynced, err)
 		}
 		return err
 	}
