@@ -116,8 +116,10 @@ func (l *Lifecycle) rest(ctx context.Context, root string, jobs []string) ([]sto
 		}
 	}
 	for _, job := range jobs {
-		if err := add(store.History, store.Where("job", store.Eq, job)); err != nil { // found by its prefix
-			return nil, err
+		for _, collection := range []string{store.History, store.LateResults} { // found by their prefix
+			if err := add(collection, store.Where("job", store.Eq, job)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return out, add(store.Payloads, store.Where("job", store.Eq, root))
