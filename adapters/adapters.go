@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -20,7 +21,7 @@ import (
 const Version = 1
 
 // DefaultLease is how long a worker may be silent before its order is given to another.
-const DefaultLease = 10 * time.Second
+const DefaultLease = bus.PoolLease
 
 // DefaultPool is where tasks go that name no other.
 const DefaultPool = "default"
@@ -53,6 +54,7 @@ type Order struct {
 	Guard        value.Value     // the limits of the task, see workflows.ParseGuard; Absent = none
 	Accept       int64           // as many changes may be made although a guard says no
 	Changes      value.Value     // the change set to write, for engine.ModeValidate
+	Token        string          // proves that whoever sends an event about the order was given it
 	Trace        string          // the W3C trace context that came with the order as a header; "" = none
 }
 
@@ -85,6 +87,7 @@ func (o *Order) JSON() []byte {
 	w.OptValue("guard", o.Guard)
 	w.OptInt("accept", max(o.Accept, 0))
 	w.OptValue("changes", o.Changes)
+	w.OptText("token", o.Token)
 	w.Close('}')
 	return w.Buf
 }
@@ -105,7 +108,7 @@ func ParseOrder(data []byte) (Order, error) {
 		Key: v.Get("key").Text(), Job: v.Get("job").Text(), Root: v.Get("root").Text(), Payloads: v.Get("payloads").Truth(), Workflow: v.Get("workflow").Text(), Task: v.Get("task").Text(),
 		Iteration: n("iteration"), Attempt: n("attempt"), App: v.Get("app").Text(), Method: v.Get("method").Text(),
 		AdapterID: v.Get("adapterId").Text(), Actor: v.Get("actor").Text(), Initiator: v.Get("initiator").Text(),
-		Incoming: v.Get("incoming"), Deadline: deadline, LeaseSeconds: n("leaseSeconds"), Mode: v.Get("mode").Text(),
+		Incoming: v.Get("incoming"), Deadline: deadline, LeaseSeconds: n("leaseSeconds"), Mode: v.Get("mode").Text(), Token: v.Get("token").Text(),
 		ResumeOf: v.Get("resumeOf").Text(), Guard: v.Get("guard"), Changes: v.Get("changes"),
 	}
 	o.Accept, _ = v.Get("accept").Int()
@@ -150,7 +153,8 @@ type Result struct {
 	Error    value.Value
 	Changes  value.Value // the change set of a guarded method
 
-	folded bool // references stand for large values
+	folded bool          // references stand for large values
+	again  time.Duration // above 0 there is no result: the order goes back for so long
 }
 
 // Fail is the result of work that failed.
@@ -212,6 +216,7 @@ func (o *Order) event(kind string, more func(*value.Writer)) []byte {
 	w.Text("task", o.Task)
 	w.Int("iteration", int64(o.Iteration))
 	w.Int("attempt", int64(o.Attempt))
+	w.OptText("token", o.Token)
 	more(&w)
 	w.Close('}')
 	return w.Buf

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/heddlehq/heddle/engine/bus"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -17,6 +18,7 @@ type Call struct {
 	Changes  value.Value // what the method changes, which [Guarded] sets
 
 	opened  *opened
+	bus     bus.Bus
 	publish func(data []byte)
 	worker  string
 
@@ -60,8 +62,12 @@ func (c *Call) Progress(percent float64, text string) {
 }
 
 // Log shows people a line about the work; fields are alternating keys and values. Secrets
-// of the instance are struck out. After a thousand lines the rest is dropped.
+// of the instance are struck out. Lines below the instance's level are dropped, and all
+// after a thousand.
 func (c *Call) Log(level slog.Level, text string, fields ...any) {
+	if level < c.Instance.Level {
+		return
+	}
 	c.mu.Lock()
 	c.said++
 	said := c.said

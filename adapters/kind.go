@@ -23,7 +23,12 @@ type Kind struct {
 	Config value.Value
 	// Open makes what the calls of one instance share, once per instance and configuration,
 	// before its first call; see [Client]. nil when there is nothing.
-	Open    func(ctx context.Context, i Instance) (any, error)
+	// It is closed after the last call if it is an io.Closer.
+	Open func(ctx context.Context, i Instance) (any, error)
+	// Check tells what keeps an instance from working: it asks the outside system for something
+	// cheap that changes nothing. client is what Open made. It is called now and then, and
+	// when people ask. nil when there is nothing to look at.
+	Check   func(ctx context.Context, i Instance, client any) error
 	Methods []Spec
 }
 
@@ -208,18 +213,23 @@ func (k *Kind) Manifest() value.Value {
 }
 
 // Catalog lists the kind's methods as the catalog and the canvas show them.
-func (k *Kind) Catalog() []workflows.Method {
+func (k *Kind) Catalog() []workflows.Method { return Catalog(k.Manifest()) }
+
+// Catalog lists the methods of a manifest as the catalog and the canvas show them, by name.
+func Catalog(manifest value.Value) []workflows.Method {
 	var out []workflows.Method
-	for _, s := range k.Methods {
+	app := manifest.Get("app").Text()
+	for _, s := range manifest.Get("methods").Elements() {
+		name, summary := s.Get("name").Text(), s.Get("summary").Text()
 		m := workflows.Method{
-			App: k.App, Name: s.name, CanvasName: s.name, Summary: s.summary, Description: s.summary, DisplayName: k.App,
-			Location: "Adapter", LocationType: k.App, Type: workflows.Automatic, CanBlock: s.canBlock, CanWarn: s.canWarn,
-			Guarded: s.plans, Validates: s.validates,
-			Incoming: params(s.incoming), Outgoing: params(s.outgoing),
+			App: app, Name: name, CanvasName: name, Summary: summary, Description: summary, DisplayName: app,
+			Location: "Adapter", LocationType: app, Type: workflows.Automatic, CanBlock: s.Get("canBlock").Truth(), CanWarn: s.Get("canWarn").Truth(),
+			Guarded: s.Get("guarded").Truth(), Validates: s.Get("validates").Truth(),
+			Incoming: params(s.Get("incoming")), Outgoing: params(s.Get("outgoing")),
 		}
 		m.Incoming = append(m.Incoming, workflows.Param{
 			Name: "adapter_id", Type: "string", Schema: value.Object("type", value.String("string")),
-			Required: !k.Config.IsAbsent(), Description: "the adapter instance to use",
+			Required: manifest.Has("config"), Description: "the adapter instance to use",
 		})
 		out = append(out, m)
 	}

@@ -49,11 +49,19 @@ type exchange struct {
 	answers chan value.Value
 }
 
+// own is the part of the inboxes' subjects that only this user of the bus may listen on.
+func (r *Remote) own() string {
+	if u, ok := r.bus.(interface{ User() string }); ok && u.User() != "" {
+		return u.User() + "."
+	}
+	return ""
+}
+
 // open runs f while answers are listened for.
 func (r *Remote) open(ctx context.Context, f func(context.Context, *exchange) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	x := &exchange{r, payloadInbox + rand.Text(), make(chan value.Value, 16)}
+	x := &exchange{r, payloadInbox + r.own() + rand.Text(), make(chan value.Value, 16)}
 	ctx, cancel := context.WithCancel(ctx)
 	var listening sync.WaitGroup
 	defer listening.Wait()

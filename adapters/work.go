@@ -156,6 +156,10 @@ func (l *loop) fly(f *flight) {
 			l.flights.land(f, giveBack)
 			return
 		}
+		if r.again > 0 {
+			l.flights.land(f, func(d bus.Delivery) { d.Nak(r.again) })
+			return
+		}
 	}
 	folded, err := l.fold(f, r)
 	if err == nil {

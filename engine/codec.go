@@ -158,6 +158,8 @@ func (w *writer) task(t *TaskState) {
 	w.OptInt("aliveAt", t.AliveAt)
 	w.OptInt("reportedAt", t.ReportedAt)
 	w.OptText("owner", t.Owner)
+	w.OptTexts("votes", t.Votes)
+	w.OptTrue("escalated", t.Escalated)
 	w.OptText("worker", t.Worker)
 	w.OptNumber("percent", t.Percent)
 	w.OptText("text", t.Text)
@@ -449,7 +451,7 @@ func taskState(v value.Value) *TaskState {
 		Mode: v.Get("mode").Text(), Approved: v.Get("approved").Text(), Because: v.Get("because").Text(),
 		Incoming: v.Get("incoming"), Outgoing: v.Get("outgoing"), Error: v.Get("error"), Changes: v.Get("changes"),
 		FirstAt: number(v, "firstAt"), StartedAt: number(v, "startedAt"), EndedAt: number(v, "endedAt"),
-		ClaimedAt: number(v, "claimedAt"), AliveAt: number(v, "aliveAt"), ReportedAt: number(v, "reportedAt"), Owner: v.Get("owner").Text(), Worker: v.Get("worker").Text(),
+		ClaimedAt: number(v, "claimedAt"), AliveAt: number(v, "aliveAt"), ReportedAt: number(v, "reportedAt"), Owner: v.Get("owner").Text(), Votes: texts(v, "votes"), Escalated: v.Get("escalated").Truth(), Worker: v.Get("worker").Text(),
 		Percent: v.Get("percent").Float(), Text: v.Get("text").Text(), Subscribed: v.Get("subscribed").Truth(),
 	}
 	if p := v.Get("pending"); p.IsObject() {

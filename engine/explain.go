@@ -120,6 +120,9 @@ func (m *Machine) reason(job *Job, i int, t *TaskState) (Reason, bool) {
 		r.Unblock = fmt.Sprintf("a running adapter for %s%s, or complete the task with a result", n.task.App, where)
 		if t.Worker != "" {
 			r.Text, r.Unblock = fmt.Sprintf("Worker %s is at work on %s.%s.", t.Worker, n.task.App, n.task.Name), "its result"
+			if t.Text != "" {
+				r.Text += " It says: " + t.Text + "."
+			}
 		}
 	}
 	return r, true

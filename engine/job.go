@@ -147,6 +147,8 @@ type TaskState struct {
 	AliveAt    int64 // last sign of life of its worker
 	ReportedAt int64 // the same by the worker's own clock
 	Owner      string
+	Votes      []string // accounts that finished it with success, while more are needed
+	Escalated  bool     // it is for more people than at first
 	Worker     string
 	Percent    float64
 	Text       string
@@ -189,6 +191,8 @@ const (
 	TimerQueue     TimerKind = "queue"     // nobody took the task
 	TimerRun       TimerKind = "run"       // the task takes too long
 	TimerHeartbeat TimerKind = "heartbeat" // the worker may have died
+	TimerRemind    TimerKind = "remind"    // a person lets the task wait
+	TimerEscalate  TimerKind = "escalate"  // a person lets the task wait for too long
 	TimerSLA       TimerKind = "sla"
 	TimerJob       TimerKind = "job" // the job takes too long
 )
@@ -237,7 +241,10 @@ type Run struct {
 	StartedAt  int64
 	EndedAt    int64
 	ClaimedAt  int64
+	DueAt      int64 // when a person should have done it; 0 = no such time
 	Owner      string
+	Votes      []string
+	Escalated  bool
 	Worker     string
 	Actor      string
 	Retrying   bool // another attempt follows by itself

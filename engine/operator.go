@@ -429,6 +429,9 @@ func (s *stepper) own(i int) error {
 	owner := s.ev.By
 	switch s.ev.Type {
 	case TaskClaimed:
+		if err := s.mayWork(i, owner); err != nil {
+			return err
+		}
 		if t.Owner == owner {
 			return ErrStale
 		}
@@ -437,6 +440,9 @@ func (s *stepper) own(i int) error {
 		}
 	case TaskAssigned:
 		owner = s.ev.Owner
+		if err := s.mayWork(i, owner); err != nil {
+			return err
+		}
 		if t.Owner == owner {
 			return ErrStale
 		}

@@ -219,6 +219,11 @@ func (s *stepper) send(e Effect) {
 
 func (s *stepper) announce(topic string) { s.send(Effect{Type: Announce, Topic: topic}) }
 
+// announceTask tells of task i in particular.
+func (s *stepper) announceTask(topic string, i int) {
+	s.send(Effect{Type: Announce, Topic: topic, Task: s.id(i), Iteration: s.job.Tasks[i].Iteration})
+}
+
 func (s *stepper) fail(task, name string, message value.Value) {
 	s.job.Errors = append(slices.Clip(s.job.Errors), Record{Task: task, Name: name, Message: message, At: s.at})
 }
@@ -293,7 +298,8 @@ func (m *Machine) picture(job *Job, i int, finish workflows.FinishState) *Run {
 	return &Run{
 		ID: IterationID(job.ID, id, t.Iteration), Task: id, Iteration: t.Iteration, Attempt: t.Retries + 1,
 		Status: t.Status, Finish: finish, Retrying: t.Status == TaskRetrying, Incoming: t.Incoming, Outgoing: t.Outgoing, Error: t.Error, Changes: ChangeSummary(t.Changes),
-		StartedAt: t.StartedAt, EndedAt: t.EndedAt, ClaimedAt: t.ClaimedAt, Owner: t.Owner, Worker: t.Worker,
+		StartedAt: t.StartedAt, EndedAt: t.EndedAt, ClaimedAt: t.ClaimedAt, Owner: t.Owner, Votes: t.Votes, Escalated: t.Escalated, Worker: t.Worker,
+		DueAt:   m.places[i].dueAt(t),
 		Percent: t.Percent, Text: t.Text, Subscribed: t.Subscribed,
 	}
 }

@@ -27,6 +27,7 @@ func (s *stepper) start(i int) {
 	t.Iteration++
 	t.StartedAt, t.EndedAt, t.ClaimedAt, t.AliveAt, t.ReportedAt = s.at, 0, 0, s.at, 0
 	t.Owner, t.Worker, t.Text, t.Percent = "", "", "", 0
+	t.Votes, t.Escalated = nil, false
 	t.Outgoing, t.Error, t.Pending = value.Absent, value.Absent, nil
 	if t.Retries == 0 {
 		t.FirstAt = s.at
@@ -54,6 +55,7 @@ func (s *stepper) start(i int) {
 	}
 	switch n.kind {
 	case kindManual:
+		s.await(i)
 	case kindListener:
 		t.Subscribed = true
 	case kindChildJob:
@@ -183,8 +185,10 @@ func (s *stepper) finished(i int) error {
 		if t.Owner != "" && s.ev.By != "" && t.Owner != s.ev.By {
 			return conflict("task %q is claimed by %s", n.task.ID, t.Owner)
 		}
-		if t.Owner == "" && s.ev.By != "" {
-			t = s.edit(i)
+		if done, err := s.voted(i); !done {
+			return err
+		}
+		if t = s.edit(i); t.Owner == "" && s.ev.By != "" {
 			t.Owner, t.ClaimedAt = s.ev.By, s.at
 		}
 	}

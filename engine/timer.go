@@ -59,6 +59,14 @@ func (s *stepper) fire(timer Timer) {
 		if t.Status == TaskRunning {
 			s.timeout(i, ClassRun, fmt.Sprintf("the task did not finish within %d ms", n.task.Timeouts.Run))
 		}
+	case TimerRemind:
+		if t.Status == TaskRunning {
+			s.announceTask("taskReminder", i)
+		}
+	case TimerEscalate:
+		if t.Status == TaskRunning {
+			s.escalate(i)
+		}
 	case TimerHeartbeat:
 		if t.Status != TaskRunning {
 			return

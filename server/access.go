@@ -155,7 +155,7 @@ func (c *call) worksOn(st runner.State, task string) error {
 	if !ok {
 		return &engine.Unknown{Task: task}
 	}
-	if !c.who.Reaches(t.Groups) {
+	if !c.who.Reaches(st.Machine.WorkedBy(st.Job, t.ID)) {
 		return refuse(denied, "task %q is for the members of its groups", task)
 	}
 	return nil

@@ -22,9 +22,11 @@ var jobActions = []struct {
 	{"validate", "approveTask", func(j *engine.Job) bool { return slices.ContainsFunc(j.Tasks, waitsForApproval) }},
 	{"repair", "repairJob", func(j *engine.Job) bool { return j.Status == engine.BlockedJ }},
 	{"cancel", "cancelJobs", func(j *engine.Job) bool { return !j.Status.Final() }},
-	{"archive", "archiveJobs", func(j *engine.Job) bool { return j.Status.Final() }},
-	{"delete", "deleteJobs", func(j *engine.Job) bool { return j.Status.Final() }},
+	{"archive", "archiveJobs", atRest},
+	{"delete", "deleteJobs", atRest},
 }
+
+func atRest(j *engine.Job) bool { return j.Status.Final() || j.Status == engine.Errored }
 
 func waitsForApproval(t *engine.TaskState) bool {
 	return t.Status == engine.TaskBlocked && t.Approved == ""

@@ -210,6 +210,9 @@ func (c *call) finish(id, task string, outcome engine.Outcome) (runner.State, er
 	if t.Type != workflows.Manual {
 		return st, &engine.Conflict{Reason: fmt.Sprintf("task %q is not a manual task; complete it with a result instead", task)}
 	}
+	if err := c.checkForm(st, t, s, outcome); err != nil {
+		return st, err
+	}
 	return c.apply(id, engine.Event{Type: engine.TaskFinished, Task: task, Iteration: s.Iteration, Outcome: outcome, By: c.who.ID})
 }
 

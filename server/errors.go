@@ -33,6 +33,7 @@ const (
 	clash                   // the state of things does not allow it
 	media                   // the body is of the wrong kind
 	mismatch                // an idempotency key that belongs to another call
+	crowded                 // the caller has too much of it already
 	unmet                   // a batch of acts of which none succeeded, see jobs/cancel
 )
 
@@ -90,7 +91,7 @@ func decideOwn(err error, a *answer) bool {
 	}
 	a.status = map[reason]int{
 		malformed: http.StatusBadRequest, denied: http.StatusForbidden, missing: http.StatusNotFound,
-		clash: http.StatusConflict, media: http.StatusUnsupportedMediaType, mismatch: http.StatusUnprocessableEntity, unmet: http.StatusInternalServerError,
+		clash: http.StatusConflict, media: http.StatusUnsupportedMediaType, crowded: http.StatusTooManyRequests, mismatch: http.StatusUnprocessableEntity, unmet: http.StatusInternalServerError,
 	}[e.reason]
 	a.text, a.problems, a.data = e.text, e.problems, e.data
 	return true

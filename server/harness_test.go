@@ -11,16 +11,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heddlehq/heddle/adapters/openapi"
+	"github.com/heddlehq/heddle/adapters/registry"
+	"github.com/heddlehq/heddle/adapters/standard"
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/bus/membus"
 	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/secrets"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/lifecycle"
+	"github.com/heddlehq/heddle/server/metrics"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -68,7 +73,6 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 		t.Fatal(err)
 	}
 	st := between(memory)
-	lib := library.New(library.Options{Store: st, Catalog: labCatalog{builtin.Catalog()}})
 	feed := membus.New(membus.Options{})
 	master, err := keyring.NewLocal(make([]byte, 32))
 	if err != nil {
@@ -78,7 +82,18 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := runner.New(runner.Options{Seal: keys, Store: st, Bus: feed, Library: lib})
+	vault, err := secrets.New(st, keys, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := registry.New(registry.Options{Store: st, Bus: feed, Kinds: standard.Kinds(), Import: openapi.Import, Base: builtin.Catalog(), Secrets: vault.Get, Idle: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib := library.New(library.Options{Store: st, Catalog: known})
+	counts := metrics.New()
+	run := runner.New(runner.Options{Seal: keys, Store: st, Bus: feed, Library: lib, Observer: counts})
+	counts.Watch(st, run)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
@@ -101,7 +116,7 @@ func newAPIOn(t testing.TB, between func(store.Store) store.Store) *api {
 		t.Fatal(err)
 	}
 	t.Cleanup(running(life.Run))
-	s, err := server.New(server.Options{Keys: keys, Runner: run, Library: lib, Store: st, Auth: who, Lifecycle: life, Log: slog.New(slog.NewTextHandler(log, nil))})
+	s, err := server.New(server.Options{Keys: keys, Runner: run, Library: lib, Store: st, Auth: who, Adapters: known, Secrets: vault, Lifecycle: life, Metrics: counts, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +195,11 @@ func (a *api) send(t *testing.T, r *http.Request) reply {
 func (a *api) call(t *testing.T, method, path, body string) reply {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if strings.HasSuffix(path, "/stream") { // which would go on for ever
+		ctx, cancel := context.WithTimeout(r.Context(), 20*time.Millisecond)
+		defer cancel()
+		r = r.WithContext(ctx)
+	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}

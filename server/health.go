@@ -84,9 +84,6 @@ func healthApplications(c *call) (value.Value, error) {
 	return c.healthList(all)
 }
 
-// healthAdapters lists the adapters that have a health of their own.
-func healthAdapters(c *call) (value.Value, error) { return c.healthList(nil) }
-
 // healthList answers a list of parts.
 func (c *call) healthList(all []value.Value) (value.Value, error) {
 	q, err := c.list(shape{collection: healthParts, plain: []string{"state"}, sort: []store.Order{{Field: "id"}}, all: true})

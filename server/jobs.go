@@ -195,6 +195,7 @@ func explainJob(c *call) (value.Value, error) {
 	reasons := st.Machine.Explain(st.Job)
 	out := make([]value.Value, len(reasons))
 	for i, r := range reasons {
+		r = c.explained(st, r)
 		var m value.Members
 		m.Set("kind", value.String(r.Kind)).Set("message", value.String(r.Text)).Set("unblock", value.String(r.Unblock)).Set("since", value.Int(r.Since)).
 			Set("age", value.Int(max(0, c.Now().UnixMilli()-r.Since)))
@@ -219,6 +220,19 @@ func explainJob(c *call) (value.Value, error) {
 	}
 	return enveloped(fmt.Sprintf("Job is %s", st.Job.Status.Shown()),
 		value.Object("status", value.String(string(st.Job.Status.Shown())), "reasons", value.Array(out...))), nil
+}
+
+// explained adds to the wait for a worker what is known of the adapter.
+func (c *call) explained(st runner.State, r engine.Reason) engine.Reason {
+	task, ok := st.Machine.Workflow().Task(r.Task)
+	state, at := st.Machine.Task(st.Job, r.Task)
+	if r.Kind != "worker" || !ok || !at || state.Worker != "" {
+		return r
+	}
+	if why := c.Adapters.Lacks(task.App, state.Incoming.Get("adapter_id").Text()); why != "" {
+		r.Text += " " + why
+	}
+	return r
 }
 
 // jobHistory lists the events that a job took in, numbered from 1 without gaps, and beside them the results

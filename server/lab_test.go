@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,23 +11,8 @@ import (
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/adapters/lab"
-	"github.com/heddlehq/heddle/workflows"
 	"github.com/heddlehq/heddle/workflows/value"
 )
-
-// labCatalog is a catalog with the methods of the lab.
-type labCatalog struct{ workflows.Catalog }
-
-func (c labCatalog) Method(app, name string) (workflows.Method, bool) {
-	if m, ok := c.Catalog.Method(app, name); ok {
-		return m, true
-	}
-	all := lab.Kind().Catalog()
-	if i := slices.IndexFunc(all, func(m workflows.Method) bool { return m.App == app && m.Name == name }); i >= 0 {
-		return all[i], true
-	}
-	return workflows.Method{}, false
-}
 
 // lab has a lab work for a pool until the test is over, or until stop is called.
 func (a *api) lab(t *testing.T, pool string) (stop func()) {

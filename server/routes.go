@@ -54,7 +54,6 @@ func routes() []route {
 		{get, "/authorization/views", "getViews", auth.ReadAccounts, listViews},
 
 		// the server
-		{get, "/adapters", "getAdapters", auth.ReadHealth, noResults},
 		{get, "/applications", "getApplications", auth.ReadHealth, listApplications},
 		{get, "/health/adapters", "getAdaptersHealth", auth.ReadHealth, healthAdapters},
 		{get, "/health/applications", "getApplicationsHealth", auth.ReadHealth, healthApplications},
@@ -79,7 +78,39 @@ func routes() []route {
 		{post, "/heddle/tokens", "createToken", auth.Known, createToken},
 		{remove, "/heddle/tokens/:id", "revokeToken", auth.Known, revokeToken},
 		{get, "/help/openapi", "getOpenAPI", auth.Known, openAPI},
+		{get, "/prometheus_metrics", scrape, auth.ReadHealth, getMetrics},
 		{get, "/version", "getVersion", auth.Public, version},
+
+		// adapters and what they log in with
+		{get, "/adapters", "getAdapters", auth.ReadHealth, listAdapters},
+		{post, "/adapters", "createAdapter", auth.WriteAdapters, createAdapter},
+		{post, "/adapters/import", "importAdapter", auth.WriteAdapters, createAdapter},
+		{remove, "/adapters/:name", "deleteAdapter", auth.WriteAdapters, deleteAdapter},
+		{get, "/adapters/:name", "getAdapter", auth.ReadHealth, getAdapter},
+		{put, "/adapters/:name", "updateAdapter", auth.WriteAdapters, updateAdapter},
+		{post, "/adapters/:name/check", "checkAdapter", auth.WriteAdapters, checkAdapter},
+		{get, "/adapters/:name/export", "exportAdapter", auth.ReadHealth, exportAdapter},
+		{put, "/adapters/:name/loglevel", "setAdapterLogLevel", auth.WriteAdapters, changeAdapter("Successfully changed the log level", changeLevel)},
+		{put, "/adapters/:name/restart", "restartAdapter", auth.WriteAdapters, changeAdapter("Successfully restarted the adapter", renew)},
+		{put, "/adapters/:name/start", "startAdapter", auth.WriteAdapters, changeAdapter("Successfully started the adapter", enable(true))},
+		{put, "/adapters/:name/stop", "stopAdapter", auth.WriteAdapters, changeAdapter("Successfully stopped the adapter", enable(false))},
+		{post, "/webhooks/:name", "receiveWebhook", auth.Public, receiveWebhook},
+		{get, "/heddle/adapters/kinds", "getAdapterKinds", auth.ReadDocuments, listKinds},
+		{get, "/integration-models", "getIntegrationModels", auth.ReadDocuments, listModels},
+		{post, "/integration-models", "createIntegrationModel", auth.WriteAdapters, importModel(false)},
+		{put, "/integration-models", "updateIntegrationModel", auth.WriteAdapters, importModel(true)},
+		{post, "/integration-models/validation", "validateIntegrationModel", auth.ReadDocuments, validateModel},
+		{remove, "/integration-models/:name", "deleteIntegrationModel", auth.WriteAdapters, deleteModel},
+		{get, "/integration-models/:name", "getIntegrationModel", auth.ReadDocuments, getModel},
+		{get, "/integration-models/:name/export", "exportIntegrationModel", auth.ReadDocuments, exportModel},
+		{get, "/integrations", "getIntegrations", auth.ReadHealth, listIntegrations},
+		{post, "/integrations", "createIntegration", auth.WriteAdapters, createAdapter},
+		{remove, "/integrations/:name", "deleteIntegration", auth.WriteAdapters, deleteAdapter},
+		{get, "/integrations/:name", "getIntegration", auth.ReadHealth, getAdapter},
+		{put, "/integrations/:name", "updateIntegration", auth.WriteAdapters, updateAdapter},
+		{get, "/heddle/secrets", "getSecrets", auth.WriteAdapters, listSecrets},
+		{remove, "/heddle/secrets/:name", "deleteSecret", auth.WriteAdapters, deleteSecret},
+		{put, "/heddle/secrets/:name", "setSecret", auth.WriteAdapters, setSecret},
 
 		// workflows
 		{post, "/automation-studio/automations", "createWorkflow", auth.WriteDocuments, createWorkflow},
@@ -246,6 +277,10 @@ var operationsRoutes = []route{
 	{get, "/batches/:id", "getBatch", auth.ReadJobs, getBatch},
 	{post, "/batches/:id/cancel", "cancelBatch", auth.OperateJobs, cancelBatch},
 
+	// what happens
+	{get, "/events", "getEvents", auth.ReadAutomations, listEvents},
+	{get, "/events/stream", "streamJobs", auth.ReadJobs, streamJobs},
+
 	// jobs
 	{get, "/jobs", "getJobs", auth.ReadJobs, listJobs},
 	{post, "/jobs/archive", "archiveJobs", auth.OperateJobs, batch(lifecycle.Archive, "archived")},
@@ -258,6 +293,7 @@ var operationsRoutes = []route{
 	{remove, "/jobs/:id", "deleteJob", auth.RepairJobs, deleteJob},
 	{get, "/jobs/:id", "getJob", auth.ReadJobs, getJob},
 	{post, "/jobs/:id/continue", "continueJob", auth.OperateJobs, continueJob},
+	{get, "/jobs/:id/events/stream", "streamJob", auth.ReadJobs, streamJob},
 	{get, "/jobs/:id/explain", "explainJob", auth.ReadJobs, explainJob},
 	{remove, "/jobs/:id/groups", "removeJobGroups", auth.OperateJobs, changeGroups(removeGroups)},
 	{post, "/jobs/:id/groups", "addJobGroup", auth.OperateJobs, changeGroups(addGroups)},
@@ -285,7 +321,10 @@ var operationsRoutes = []route{
 	{get, "/tasks/:id", "getTask", auth.ReadJobs, getTask},
 	{post, "/tasks/:id/assign", "assignTask", auth.OperateJobs, own(engine.TaskAssigned, "Successfully assigned task")},
 	{post, "/tasks/:id/claim", "claimTask", auth.WorkTasks, own(engine.TaskClaimed, "Successfully claimed task")},
+	{get, "/tasks/:id/logs", "getTaskLogs", auth.ReadJobs, taskLogs},
 	{post, "/tasks/:id/release", "releaseTask", auth.WorkTasks, own(engine.TaskReleased, "Successfully released task")},
+
+	{get, "/worklist", "getWorklist", auth.WorkTasks, listWork},
 
 	// automations and their triggers
 	{get, "/automations", "getAutomations", auth.ReadAutomations, listAutomations},

@@ -18,12 +18,15 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/heddlehq/heddle/adapters/registry"
 	"github.com/heddlehq/heddle/engine/keyring"
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/secrets"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/lifecycle"
+	"github.com/heddlehq/heddle/server/metrics"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -39,10 +42,15 @@ type Options struct {
 	Library *library.Library
 	Store   store.Store
 	Auth    *auth.Auth
+	// Adapters are those there are; those the store names and nobody serves unless set.
+	Adapters *registry.Registry
+	Secrets  *secrets.Secrets // nil keeps none
 	// Lifecycle works on batches of jobs; whoever made it runs it.
 	Lifecycle *lifecycle.Lifecycle
-	Log       *slog.Logger
-	Now       func() time.Time // the wall clock unless a test gives another
+	// Metrics are answered at /prometheus_metrics; nil answers none.
+	Metrics *metrics.Metrics
+	Log     *slog.Logger
+	Now     func() time.Time // the wall clock unless a test gives another
 
 	UI      http.Handler // the web interface, at / and below /ui/; nil serves none
 	Release string       // reported by /health/server and /version; DefaultRelease unless set
@@ -79,6 +87,7 @@ type Server struct {
 	started time.Time
 	books   *books
 	limiter *limiter
+	streams *readers
 	oidc    *provider // nil without any
 
 	forgetting forgetting
@@ -111,6 +120,13 @@ func New(o Options) (*Server, error) {
 	if o.Grace <= 0 {
 		o.Grace = 10 * time.Second
 	}
+	if o.Adapters == nil {
+		r, err := registry.New(registry.Options{Store: o.Store, Bus: o.Runner.Bus, Base: o.Library.Catalog(), Idle: true, Log: o.Log, Now: o.Now})
+		if err != nil {
+			return nil, fmt.Errorf("new server: %w", err)
+		}
+		o.Adapters = r
+	}
 	if err := o.Limits.Check(); err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
@@ -123,6 +139,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{Options: o, echo: echo.New(), schema: schema, orders: triggers.Orders{Store: o.Store, Library: o.Library}, started: o.Now()}
 	s.limiter = newLimiter(o.Limits, o.Now)
+	s.streams = newReaders()
 	if o.OIDC != nil {
 		if err := o.OIDC.Check(); err != nil {
 			return nil, fmt.Errorf("new server: OIDC: %w", err)
@@ -157,6 +174,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 5 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
+	h.RegisterOnShutdown(s.streams.close)
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(l) }()
 	select {
@@ -216,7 +234,12 @@ func (s *Server) serve(r route) echo.HandlerFunc {
 		if r.may == auth.Public {
 			limit = maxPublicBody
 		}
-		defer bounded(c, limit, patience)()
+		if r.name == "receiveWebhook" {
+			limit = maxWebhook // nothing is made of it before its signature was checked
+		}
+		if !r.streams() {
+			defer bounded(c, limit, patience)()
+		}
 		k := &call{Context: c, Server: s, deed: deed{route: r}}
 		c.Response().Before(func() { s.books.enter(k) })
 		v, err := k.run()

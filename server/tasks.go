@@ -60,6 +60,25 @@ func getTask(c *call) (value.Value, error) {
 	return enveloped("Successfully retrieved task", q.project(expand(task))), nil
 }
 
+// taskLogs answers the lines that workers wrote about a task run, oldest first.
+func taskLogs(c *call) (value.Value, error) {
+	q, err := c.list(shape{collection: store.Settings, all: true})
+	if err != nil {
+		return value.Absent, err
+	}
+	task, _, err := c.taskRun(c.text("id"))
+	if err != nil {
+		return value.Absent, err
+	}
+	iteration, _ := task.Get("iteration").Int()
+	lines, dropped, err := c.Runner.TaskLog(c.Request().Context(), task.Path("job", "_id").Text(), task.Path("job", "task").Text(), int(iteration))
+	if err != nil {
+		return value.Absent, err
+	}
+	out := listed(lines, q).operations("Successfully retrieved the log of the task")
+	return out.WithPath([]string{"metadata", "dropped"}, value.Int(int64(dropped))), nil
+}
+
 // own is a route that changes who works on a manual task, found by its run's id.
 func own(kind engine.EventType, message string) func(c *call) (value.Value, error) {
 	return func(c *call) (value.Value, error) {

@@ -219,6 +219,13 @@ func (r *reader) task(id string, v value.Value) Task {
 		at := at + "/timeouts"
 		t.Timeouts = Timeouts{Queue: r.whole(to, at, "queue"), Run: r.whole(to, at, "run"), Heartbeat: r.whole(to, at, "heartbeat")}
 	}
+	if p := r.kind(v, at, "person", value.KindObject); !p.IsAbsent() {
+		at := at + "/person"
+		t.Person = Person{
+			Due: r.whole(p, at, "due"), Remind: r.whole(p, at, "remind"), Escalate: r.whole(p, at, "escalate"), EscalateTo: r.texts(p, at, "escalateTo"),
+			Approvals: int(r.whole(p, at, "approvals")), NotStarter: r.kind(p, at, "notStarter", value.KindBool).Truth(),
+		}
+	}
 	if c := r.kind(v, at, "children", value.KindObject); !c.IsAbsent() {
 		at := at + "/children"
 		t.Children.Concurrency = int(r.whole(c, at, "concurrency"))

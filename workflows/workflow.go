@@ -64,6 +64,7 @@ type Task struct {
 	Retry         *Retry
 	Timeouts      Timeouts
 	Children      Children
+	Person        Person
 	ContinueOnErr bool // an error only adds a warning and counts as success
 	Guard         Guard
 	Step          string   // what it is called in the sequence it comes from; "" on a canvas
@@ -150,6 +151,17 @@ const (
 	ExhaustedBlock Exhausted = "block" // the job becomes blocked until a person approves
 	ExhaustedPause Exhausted = "pause" // the job pauses with the task still to be retried
 )
+
+// Person says what is special about the work of a person on a manual task. Times are in
+// milliseconds from when the task began to wait, 0 for none.
+type Person struct {
+	Due        int64    // when it should be done
+	Remind     int64    // when those who can work it are reminded
+	Escalate   int64    // when it is taken from its owner and given to more people
+	EscalateTo []string // groups it is for, too, once it was escalated
+	Approvals  int      // how many people must finish it with success; 0 or 1 = one
+	NotStarter bool     // whoever started the job may not work it
+}
 
 // Timeouts bound a task, each in milliseconds and 0 for none. A breach ends the iteration
 // with an error of the class named like the field, in kebab case.

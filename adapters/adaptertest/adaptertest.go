@@ -1,5 +1,5 @@
 // Package adaptertest attacks an adapter over the bus, as an unlucky or hostile world would:
-// repeated orders, late cancels, garbage, oversize, restarts. It knows the adapter by the
+// repeated orders, late cancels, lost leases, garbage, oversize, restarts. It knows the adapter by the
 // protocol alone, so that it may be written in any language.
 package adaptertest
 
@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,8 @@ type Target struct {
 	Instance string // adapter_id of the orders; "" for none
 	// Run is the adapter: it works until ctx ends and returns within Patience.
 	Run func(ctx context.Context, b bus.Bus) error
+	// Signal freezes and kills the adapter, if it is a process of its own; see [Process].
+	Signal func(os.Signal) error
 	// Quick succeeds at once; Slow takes two seconds or more unless it is canceled.
 	Quick, Slow Sample
 	// Patience is how long an answer may take, beyond what Slow takes; 0 means 15 seconds, enough for a lease of ten.
@@ -86,6 +89,9 @@ func Run(ctx context.Context, b bus.Bus, t Target) (Report, error) {
 	defer a.end()
 	var report Report
 	for _, c := range checks {
+		if c.applies != nil && !c.applies(a) {
+			continue
+		}
 		problem := c.attack(a)
 		if a.broken != nil {
 			return report, a.broken
@@ -98,22 +104,26 @@ func Run(ctx context.Context, b bus.Bus, t Target) (Report, error) {
 }
 
 var checks = []struct {
-	name   string
-	attack func(*attack) string
+	name    string
+	attack  func(*attack) string
+	applies func(*attack) bool // nil if it always does
 }{
-	{"answers", (*attack).answers},
-	{"repeated order", (*attack).repeated},
-	{"repeated while running", (*attack).repeatedWhileRunning},
-	{"cancel", (*attack).cancel},
-	{"cancel when done", (*attack).cancelLate},
-	{"unknown method", (*attack).unknownMethod},
-	{"unknown instance", (*attack).unknownInstance},
-	{"newer version", (*attack).newerVersion},
-	{"deadline passed", (*attack).deadlinePassed},
-	{"garbage", (*attack).garbage},
-	{"oversize", (*attack).oversize},
-	{"flood", (*attack).flood},
-	{"restart", (*attack).restart},
+	{"answers", (*attack).answers, nil},
+	{"announced", (*attack).announced, (*attack).findable},
+	{"repeated order", (*attack).repeated, nil},
+	{"repeated while running", (*attack).repeatedWhileRunning, nil},
+	{"cancel", (*attack).cancel, nil},
+	{"cancel when done", (*attack).cancelLate, nil},
+	{"unknown method", (*attack).unknownMethod, nil},
+	{"unknown instance", (*attack).unknownInstance, func(a *attack) bool { return a.Instance != "" }},
+	{"newer version", (*attack).newerVersion, nil},
+	{"deadline passed", (*attack).deadlinePassed, nil},
+	{"garbage", (*attack).garbage, nil},
+	{"oversize", (*attack).oversize, nil},
+	{"flood", (*attack).flood, nil},
+	{"lost lease", (*attack).lostLease, (*attack).isProcess},
+	{"killed", (*attack).killed, (*attack).isProcess},
+	{"restart", (*attack).restart, nil},
 }
 
 // attack is a Run call.
@@ -136,6 +146,9 @@ type attack struct {
 
 const job = "65f0c0ffee00000000ada970"
 
+// tokenOf is what the order of a key proves itself with.
+func tokenOf(key string) string { return "token of " + key }
+
 // trace is the trace context of every order.
 const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -153,6 +166,8 @@ func (a *attack) hear(d bus.Delivery) {
 		a.malformed = "an event on " + d.Subject() + ", which is not its job's subject"
 	case d.Header("traceparent") != trace && v.Get("job").Text() == job:
 		a.malformed = "an event without its order's traceparent"
+	case v.Get("token").Text() != tokenOf(v.Get("key").Text()) && v.Get("job").Text() == job:
+		a.malformed = "an event without its order's token"
 	}
 	if v.Get("type").Text() == "TaskFinished" {
 		key := v.Get("key").Text()
@@ -205,8 +220,9 @@ func (a *attack) newOrder(s Sample) adapters.Order {
 	if !in.IsObject() {
 		in = value.Object()
 	}
+	key := engine.RunKey(job, task, 1)
 	return adapters.Order{
-		Key: engine.RunKey(job, task, 1), Job: job, Workflow: "adaptertest", Task: task, Iteration: 1, Attempt: 1, App: a.App,
+		Key: key, Token: tokenOf(key), Job: job, Workflow: "adaptertest", Task: task, Iteration: 1, Attempt: 1, App: a.App,
 		Method: s.Method, AdapterID: a.Instance, Actor: "Pronghorn", Initiator: "adaptertest", Incoming: in, LeaseSeconds: 10,
 	}
 }

@@ -2,11 +2,15 @@ package adaptertest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/heddlehq/heddle/adapters"
 	"github.com/heddlehq/heddle/engine"
+	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/schemas"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -97,9 +101,6 @@ func (a *attack) unknownMethod() string {
 }
 
 func (a *attack) unknownInstance() string {
-	if a.Instance == "" {
-		return ""
-	}
 	o := a.newOrder(a.Quick)
 	o.AdapterID = "no such instance"
 	o.Incoming = o.Incoming.With("adapter_id", value.String(o.AdapterID))
@@ -167,5 +168,94 @@ func (a *attack) restart() string {
 	if problem != "" {
 		return problem
 	}
+	return a.want(o.Key, "success", "")
+}
+
+func (a *attack) isProcess() bool { return a.Signal != nil }
+
+func (a *attack) findable() bool { _, ok := a.bus.(bus.Directory); return ok }
+
+// announced looks for the adapter among the services on the bus, and reads its manifest.
+func (a *attack) announced() string {
+	directory := a.bus.(bus.Directory)
+	found, err := directory.Services(a.ctx)
+	if err != nil {
+		return err.Error()
+	}
+	for _, s := range found {
+		if s.Metadata[adapters.MetaApp] != a.App {
+			continue
+		}
+		if s.Metadata[adapters.MetaProtocol] != "1" || s.Metadata[adapters.MetaPool] != adapters.DefaultPool {
+			return fmt.Sprintf("announced with metadata %v; it needs %s and %s", s.Metadata, adapters.MetaProtocol, adapters.MetaPool)
+		}
+		data, err := directory.Request(a.ctx, adapters.ManifestSubject(adapters.DefaultPool, a.App))
+		if err != nil {
+			return err.Error()
+		}
+		return a.manifest(data)
+	}
+	return fmt.Sprintf("%d services answer, none for the app %q", len(found), a.App)
+}
+
+func (a *attack) manifest(data []byte) string {
+	doc, err := value.Parse(data)
+	if err != nil {
+		return "the manifest: " + err.Error()
+	}
+	schema, err := schemas.Named("adapter-manifest")
+	if err != nil {
+		return err.Error()
+	}
+	for _, v := range schema.Check(doc) {
+		return "the manifest: " + v.Error()
+	}
+	if doc.Get("app").Text() != a.App {
+		return "the manifest is one of the app " + doc.Get("app").Text()
+	}
+	for _, s := range []Sample{a.Quick, a.Slow} {
+		if !slices.ContainsFunc(doc.Get("methods").Slice(), func(m value.Value) bool { return m.Get("name").Text() == s.Method }) {
+			return "the manifest has no method " + s.Method
+		}
+	}
+	return ""
+}
+
+// lostLease freezes the adapter in the middle of an order until another process might have it.
+func (a *attack) lostLease() string {
+	o := a.newOrder(a.Slow)
+	a.order(o)
+	a.pause(500 * time.Millisecond)
+	if err := a.Signal(syscall.SIGSTOP); err != nil {
+		return err.Error()
+	}
+	a.pause(bus.PoolLease + 2*time.Second)
+	if err := a.Signal(syscall.SIGCONT); err != nil {
+		return err.Error()
+	}
+	if problem := a.want(o.Key, "success", ""); problem != "" {
+		return problem
+	}
+	a.pause(3 * time.Second) // a second run would end by now
+	if problem := a.agree(o.Key); problem != "" {
+		return problem
+	}
+	return a.answers()
+}
+
+// killed ends the adapter without a word in the middle of an order, which its successor is to finish.
+func (a *attack) killed() string {
+	o := a.newOrder(a.Slow)
+	a.order(o)
+	a.pause(500 * time.Millisecond)
+	if err := a.Signal(syscall.SIGKILL); err != nil {
+		return err.Error()
+	}
+	select {
+	case <-a.done:
+	case <-a.ctx.Done():
+		return a.ctx.Err().Error()
+	}
+	a.begin()
 	return a.want(o.Key, "success", "")
 }

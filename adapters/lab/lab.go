@@ -5,6 +5,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -30,7 +31,7 @@ func Kind() *adapters.Kind {
 			adapters.Method("export", export).Says("Lists the entries of a target, or fails as told.").ReadOnly().MayWarn(),
 			adapters.Method("fail", fail).Says("Ends as it is told to.").ReadOnly().MayBlock().MayWarn(),
 			adapters.Method("flaky", flaky).Says("Fails so many times, then gives back its value.").ReadOnly().MayWarn(),
-			adapters.Method("progress", progress).Says("Tells how far it is, step by step.").ReadOnly(),
+			adapters.Method("progress", progress).Says("Tells how far it is, step by step, and writes a line for each.").ReadOnly(),
 			adapters.Guarded("provision", plan, apply).Replans().Says("Writes entries to a target. Once approved it plans anew."),
 			adapters.Method("read", read).Says("Gives what a target holds and how often it was written to.").ReadOnly(),
 			adapters.Method("silent", silent).Says("Says nothing until it is canceled or its deadline passes.").ReadOnly(),
@@ -152,7 +153,9 @@ func progress(ctx context.Context, c *adapters.Call, in progressInput) (int, err
 		if err := step.wait(ctx); err != nil {
 			return i, err
 		}
-		c.Progress(float64(i+1)*100/float64(in.Steps), fmt.Sprintf("step %d of %d", i+1, in.Steps))
+		text := fmt.Sprintf("step %d of %d", i+1, in.Steps)
+		c.Progress(float64(i+1)*100/float64(in.Steps), text)
+		c.Log(slog.LevelInfo, text)
 	}
 	return in.Steps, nil
 }

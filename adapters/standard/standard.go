@@ -17,6 +17,7 @@ import (
 	"github.com/heddlehq/heddle/adapters/mongo"
 	"github.com/heddlehq/heddle/adapters/nats"
 	"github.com/heddlehq/heddle/adapters/netconf"
+	"github.com/heddlehq/heddle/adapters/receiver"
 	"github.com/heddlehq/heddle/adapters/scim"
 	"github.com/heddlehq/heddle/adapters/sql"
 	"github.com/heddlehq/heddle/adapters/webhook"
@@ -37,6 +38,7 @@ func Kinds() []*adapters.Kind {
 		mongo.Kind(),
 		nats.Kind(),
 		netconf.Kind(),
+		receiver.Kind(),
 		scim.Kind(),
 		sql.Kind(),
 		webhook.Kind(),

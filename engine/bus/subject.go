@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Streams of the public contract.
@@ -50,8 +51,36 @@ func PlatformFeedSubject(source, topic string) string {
 	return "heddle.feed.platform." + Token(source) + "." + Token(topic)
 }
 
+// IsPlatformFeed tells whether news of that source and topic belongs on the subject. What stands
+// in a message is its writer's word; where it may write is the bus' decision.
+func IsPlatformFeed(subject, source, topic string) bool {
+	return subject == PlatformFeedSubject(source, topic)
+}
+
+// PoolLease is how long whoever takes an order from a pool may be silent.
+const PoolLease = 10 * time.Second
+
+// PoolConsumer is the consumer that all who work for an app in a pool share; for app "" that
+// of those who work for every app of it.
+func PoolConsumer(pool, app string) Consumer {
+	name := "pool-" + Token(pool)
+	if app != "" {
+		name += "-" + Token(app)
+	}
+	return Consumer{
+		Stream: Tasks, Name: strings.NewReplacer("%", "_", "~", "_").Replace(name), Filter: []string{TaskFilter(pool, app)},
+		AckWait: PoolLease, MaxPending: 4096,
+	}
+}
+
 // CancelSubject is the signal that a job was canceled: heddle.cancel.<job>.
 func CancelSubject(job string) string { return "heddle.cancel." + Token(job) }
+
+// ChangedSubject is the signal that a job took events in: heddle.changed.<job>.
+func ChangedSubject(job string) string { return ChangedPrefix + Token(job) }
+
+// ChangedPrefix is how the subjects of these signals begin.
+const ChangedPrefix = "heddle.changed."
 
 // emptyToken stands for "": a subject has no empty tokens, and Token escapes '~' itself.
 const emptyToken = "~"

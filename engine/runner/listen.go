@@ -25,6 +25,10 @@ func (r *Runner) listen(ctx context.Context) error {
 				r.Log.Warn("platform event refused", "err", err, "subject", m.Subject)
 				return
 			}
+			if !bus.IsPlatformFeed(m.Subject, v.Get("source").Text(), v.Get("topic").Text()) {
+				r.Log.Warn("platform event refused: its source and topic are not those of its subject", "subject", m.Subject)
+				return
+			}
 			select {
 			case events <- v:
 			case <-ctx.Done():

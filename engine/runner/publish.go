@@ -106,6 +106,23 @@ func (s *shard) send(ctx context.Context, turns []*turn) []*turn {
 	return again
 }
 
+// changed signals whoever follows jobs that one took events in. A signal that is lost costs
+// them a moment: the history tells all.
+func (r *Runner) changed(ctx context.Context, job *engine.Job) {
+	w := value.Writer{Buf: make([]byte, 0, 160)}
+	w.Open("", '{')
+	w.Text("_id", job.ID)
+	w.Text("name", job.Name)
+	w.Text("status", string(job.Status.Shown()))
+	w.Int("seq", job.Seq)
+	w.Text("root", family(job))
+	w.Texts("groups", job.Groups)
+	w.Close('}')
+	if err := r.Bus.Signal(ctx, bus.ChangedSubject(job.ID), w.Buf); err != nil {
+		r.Log.Debug("change not signaled", "job", job.ID, "err", err)
+	}
+}
+
 func isTooLarge(err error) bool {
 	var large *bus.ErrTooLarge
 	return errors.As(err, &large)
@@ -157,6 +174,9 @@ func (s *shard) later(it *item) {
 // sent, the outbox emptied, events acknowledged.
 func (t *turn) settled(ctx context.Context) {
 	r := t.shard.r
+	if t.next != nil && len(t.events) > 0 {
+		r.changed(ctx, t.next)
+	}
 	var sent []string
 	for i := range t.effects {
 		e := &t.effects[i]
@@ -216,11 +236,13 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 	job := t.told
 	switch e.Type {
 	case engine.RunTask:
-		pool := adapters.DefaultPool
+		pool, instance := adapters.DefaultPool, e.Incoming.Get("adapter_id").Text()
 		if task, ok := builtin.Lookup(e.App, e.Method); ok && task.Outside {
 			pool = adapters.EnginePool
 		} else if e.Pool != "" {
 			pool = e.Pool
+		} else if r.Pool != nil {
+			pool = r.Pool(e.App, instance)
 		}
 		large, folded := t.folded[e.Key]
 		if !folded {
@@ -228,11 +250,16 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 		}
 		o := adapters.Order{
 			Key: e.Key, Job: t.id, Root: family(job), Payloads: folded, Workflow: job.Name, Task: e.Task, Iteration: e.Iteration, Attempt: e.Attempt,
-			App: e.App, Method: e.Method, AdapterID: e.Incoming.Get("adapter_id").Text(), Actor: e.Actor, Initiator: job.Initiator,
+			App: e.App, Method: e.Method, AdapterID: instance, Actor: e.Actor, Initiator: job.Initiator,
 			Incoming: large.incoming, Deadline: e.Deadline, LeaseSeconds: int(adapters.DefaultLease / time.Second), Mode: e.Mode, Priority: job.Priority,
 			ResumeOf: e.ResumeOf, Guard: e.Guard, Accept: e.Accept, Changes: large.changes,
+			Token: r.token(orderToken, e.Key),
 		}
-		return bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}, true
+		m := bus.Message{Subject: bus.TaskSubject(pool, e.App, e.Method), ID: e.Key, Data: o.JSON()}
+		if r.Trace {
+			m.Header = map[string]string{"traceparent": traceParent(job, e.Task, e.Iteration)}
+		}
+		return m, true
 	case engine.ControlChild:
 		ev := engine.Event{Type: engine.JobCanceled, By: engine.System, Text: "ordered by parent job " + t.id}
 		switch e.Act {
@@ -261,6 +288,9 @@ func (r *Runner) message(t *turn, e *engine.Effect) (bus.Message, bool) {
 	case engine.Announce:
 		about := value.Object("_id", value.String(t.id), "name", value.String(job.Name), "status", value.String(string(job.Status.Shown())),
 			"description", value.String(strings.ToValidUTF8(job.Description[:min(len(job.Description), maxDescription)], "")), "groups", value.Strings(job.Groups...))
+		if e.Task != "" {
+			about = about.With("task", value.String(e.Task)).With("iteration", value.String(engine.IterationID(t.id, e.Task, e.Iteration)))
+		}
 		if len(job.Triggers) > 0 {
 			about = about.With("triggers", value.Strings(job.Triggers...))
 		}
@@ -285,6 +315,9 @@ const maxNews = 128 << 10
 
 func (r *Runner) eventMessage(job, key string, ev *engine.Event) bus.Message {
 	data := append([]byte(`{"v":1,"job":`), value.String(job).String()...)
+	if token := r.token(wordToken, job); token != "" {
+		data = append(append(data, `,"token":"`...), token+`"`...)
+	}
 	data = append(data, ',')
 	data = append(data, engine.AppendEvent(nil, ev)[1:]...)
 	return bus.Message{Subject: bus.EventSubject(engine.Partition(job, r.Partitions), job), ID: key, Data: data}

@@ -200,7 +200,9 @@ var taskFields = newIndexer(store.Tasks, map[string]func(runDoc) any{
 	"metrics.run_time":     func(d runDoc) any { return taskTime(d.run) },
 	"metrics.user":         func(d runDoc) any { return orNil(d.job.User) },
 	"metrics.owner":        func(d runDoc) any { return orNil(d.run.Owner) },
-	"groups":               func(d runDoc) any { return setOrNil(d.task.Groups) },
+	"metrics.due_time":     func(d runDoc) any { return orNil(d.run.DueAt) },
+	"escalated":            func(d runDoc) any { return orNil(d.run.Escalated) },
+	"groups":               func(d runDoc) any { return setOrNil(workedBy(d.task, d.run)) },
 	"listens":              listens,
 })
 
@@ -246,6 +248,14 @@ func taskWrite(buf []byte, m *engine.Machine, job *engine.Job, run *engine.Run, 
 	}
 }
 
+// workedBy lists the groups that may work a run.
+func workedBy(task *workflows.Task, run *engine.Run) []string {
+	if len(task.Groups) == 0 || !run.Escalated {
+		return task.Groups
+	}
+	return append(slices.Clip(task.Groups), task.Person.EscalateTo...)
+}
+
 func writeTask(w *value.Writer, task *workflows.Task, job *engine.Job, run *engine.Run) {
 	w.Open("", '{')
 	w.Text("_id", run.ID)
@@ -271,7 +281,14 @@ func writeTask(w *value.Writer, task *workflows.Task, job *engine.Job, run *engi
 	w.Close(']')
 	w.Close('}')
 	w.OptValue("changes", run.Changes)
-	w.Texts("groups", task.Groups)
+	w.Texts("groups", workedBy(task, run))
+	w.OptTrue("escalated", run.Escalated)
+	if need := task.Person.Approvals; need > 1 {
+		w.Open("approvals", '{')
+		w.Int("needed", int64(need))
+		w.Texts("by", run.Votes)
+		w.Close('}')
+	}
 	w.Int("iteration", int64(run.Iteration))
 	w.Int("attempt", int64(run.Attempt))
 	w.Open("job", '{')
@@ -294,6 +311,7 @@ func writeMetrics(w *value.Writer, job *engine.Job, run *engine.Run) {
 	w.Open("metrics", '{')
 	w.OptInt("start_time", run.StartedAt)
 	w.OptInt("claim_time", run.ClaimedAt)
+	w.OptInt("due_time", run.DueAt)
 	w.OptInt("end_time", run.EndedAt)
 	if run.EndedAt > 0 {
 		w.Int("run_time", run.EndedAt-run.StartedAt)

@@ -40,7 +40,14 @@ type Options struct {
 	Sweep      time.Duration     // how often the store is searched for what is due; 1 s unless set
 	Payloads   *payload.Payloads // of the store; made with the usual limits unless set
 	Name       string            // shown to people as the server that does something
+	Observer   Observer          // told what the runner does; nil for none
+	Trace      bool              // orders to workers carry a W3C trace context
 	Seal       sealed.Box        // seals the values that decorators name; without it their workflows do not start
+	// Key signs orders, the same for all servers on the store. With one, only what comes from
+	// whoever got an order, or from a server, is taken as an event.
+	Key []byte
+	// Pool chooses where the order for an adapter goes by its app and instance; nil is the default pool.
+	Pool func(app, instance string) string
 	// Shared says that other processes may work on the same store. They share the partitions,
 	// and one that falls silent is replaced by the others.
 	Shared bool
@@ -55,6 +62,7 @@ type Runner struct {
 	endings  endings
 	members  members
 	activity activity
+	logs     logs
 	search   search
 	ready    chan struct{} // closed once Run takes work
 }
@@ -83,6 +91,7 @@ func New(o Options) *Runner {
 	}
 	r := &Runner{Options: o, seed: maphash.MakeSeed(), timers: newTimers(), ready: make(chan struct{})}
 	r.members.init()
+	r.logs.waiting, r.logs.bell = map[string]*lines{}, make(chan struct{}, 1)
 	r.activity.wake = make(chan struct{}, 1)
 	for range o.Shards {
 		r.shards = append(r.shards, newShard(r))
@@ -107,6 +116,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	g.Go(func() error { return r.timers.run(ctx, r.Now, r.ring) })
 	g.Go(func() error { return r.sweep(ctx) })
 	g.Go(func() error { return r.attend(ctx) })
+	g.Go(func() error { return r.keepLogs(ctx) })
 	err := g.Wait()
 	for _, s := range r.shards {
 		s.handBack()
@@ -121,6 +131,9 @@ func (r *Runner) Run(ctx context.Context) error {
 // accept reads an event from the bus; nil when it is none and was given up.
 func (r *Runner) accept(d bus.Delivery) *item {
 	v, err := value.ParseLast(d.Data())
+	if err == nil {
+		err = r.genuine(v)
+	}
 	if err == nil && v.Get("payloads").Truth() {
 		whole, err := r.unfolded(v)
 		if err != nil {
@@ -136,8 +149,7 @@ func (r *Runner) accept(d bus.Delivery) *item {
 		job, ev, err = parseEvent(v)
 	}
 	if errors.Is(err, errLogLine) {
-		r.Log.Debug("worker wrote a line", "job", job, "task", ev.Task)
-		d.Ack()
+		r.logs.add(job, v, d)
 		return nil
 	}
 	if err != nil {

@@ -288,7 +288,12 @@ func (s *shard) commit(ctx context.Context, writing []*turn, batches []store.Bat
 			return slices.Repeat([]error{err}, len(batches))
 		}
 	}
-	return s.r.Store.Commit(ctx, batches...)
+	began := time.Now()
+	errs := s.r.Store.Commit(ctx, batches...)
+	if o := s.r.Observer; o != nil {
+		o.Committed(len(batches), time.Since(began), errors.Join(errs...))
+	}
+	return errs
 }
 
 // buffer returns room for a body.
@@ -351,6 +356,7 @@ func (s *shard) committed(ctx context.Context, t *turn, err error) {
 
 // stored keeps the new state in memory and sets its timer.
 func (s *shard) stored(t *turn) {
+	t.observed()
 	t.entry.job, t.entry.revision = t.next, t.entry.revision+1
 	s.cache[t.id] = t.entry
 	if t.entry.folder.Bytes() > 0 {

@@ -67,6 +67,9 @@ func (r *Runner) ringDue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.Observer != nil {
+		r.Observer.Swept(len(found.Docs))
+	}
 	for _, d := range found.Docs {
 		r.ring(ctx, dueJob{job: d.ID})
 	}

@@ -45,6 +45,13 @@ func (t *timers) add(d dueJob) {
 	}
 }
 
+// count is how many there are.
+func (t *timers) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.queue)
+}
+
 // due takes out what is due at now and tells when the next is; 0 = none.
 func (t *timers) due(now int64) (ready []dueJob, next int64) {
 	t.mu.Lock()

@@ -5,6 +5,7 @@ import "github.com/heddlehq/heddle/workflows/value"
 // Names of the collections Heddle keeps.
 const (
 	Accounts         = "accounts"
+	Adapters         = "adapters"
 	Answers          = "answers"
 	Audit            = "audit"
 	Automations      = "automations"
@@ -16,6 +17,10 @@ const (
 	History          = "history"
 	Jobs             = "jobs"
 	Keys             = "keys"
+	Logs             = "logs"
+	Manifests        = "manifests"
+	Models           = "models"
+	ModelTexts       = "model_texts"
 	Payloads         = "payloads"
 	Prebuilts        = "prebuilts"
 	Profiles         = "profiles"
@@ -24,6 +29,7 @@ const (
 	Quarantine       = "quarantine"
 	Revisions        = "revisions"
 	Roles            = "roles"
+	Secrets          = "secrets"
 	Servers          = "servers"
 	Sessions         = "sessions"
 	Settings         = "settings"
@@ -48,6 +54,18 @@ var Collections = []Collection{
 			{Name: "subject", Type: Text, Unique: true}, // at an identity provider
 			{Name: "provenance", Type: Text},
 			{Name: "inactive", Type: Bool},
+		},
+	},
+	{
+		Name: Adapters, // adapter instances; the identifier is the name that tasks give as adapter_id
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "app", Type: Text},
+			{Name: "pool", Type: Text},
+			{Name: "enabled", Type: Bool},
+			{Name: "description", Type: Text},
+			{Name: "created", Type: Time},
+			{Name: "lastUpdated", Type: Time},
 		},
 	},
 	{
@@ -192,6 +210,31 @@ var Collections = []Collection{
 		},
 	},
 	{
+		Name:   Logs, // what workers wrote, one document an iteration
+		Fields: []Field{{Name: "job", Type: Text, Prefix: true}},
+	},
+	{
+		Name: Manifests, // of adapters in other processes; the identifier is the pool and the app
+		Fields: []Field{
+			{Name: "app", Type: Text},
+			{Name: "pool", Type: Text},
+			{Name: "seen", Type: Time},
+		},
+	},
+	{
+		Name: Models, // descriptions of APIs that were imported, without their texts
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "version", Type: Text},
+			{Name: "description", Type: Text},
+			{Name: "created", Type: Time},
+		},
+	},
+	{
+		Name:   ModelTexts, // the texts, by their hashes
+		Fields: []Field{{Name: "model", Type: Text}},
+	},
+	{
 		Name: Payloads, // the texts of large values, by the root of the jobs that hold them; see package payload
 		Fields: []Field{
 			{Name: "job", Type: Text, Prefix: true},
@@ -250,6 +293,13 @@ var Collections = []Collection{
 		},
 	},
 	{
+		Name: Secrets, // sealed; the identifier is the name
+		Fields: []Field{
+			{Name: "name", Type: Text},
+			{Name: "lastUpdated", Type: Time},
+		},
+	},
+	{
 		Name: Servers, // the processes that run jobs, each with its last sign of life
 		Fields: []Field{
 			{Name: "name", Type: Text},
@@ -287,6 +337,8 @@ var Collections = []Collection{
 			{Name: "job.root", Type: Text}, // the first of the job's ancestors
 			{Name: "metrics.start_time", Type: Time},
 			{Name: "metrics.end_time", Type: Time},
+			{Name: "metrics.due_time", Type: Time},
+			{Name: "escalated", Type: Bool}, // true or missing
 			{Name: "metrics.finish_state", Type: Text},
 			{Name: "metrics.run_time", Type: Number},
 			{Name: "metrics.user", Type: Text},

@@ -13,6 +13,8 @@ const (
 
 	ReadAccounts  Permission = "accounts:read"
 	WriteAccounts Permission = "accounts:write"
+	// WriteAdapters covers adapter instances and the secrets they log in with.
+	WriteAdapters Permission = "adapters:write"
 	// ReadAudit covers the audit log: who did what.
 	ReadAudit       Permission = "audit:read"
 	ReadAutomations Permission = "automations:read"
@@ -44,7 +46,7 @@ const (
 // Permissions lists every permission that roles give.
 func Permissions() []Permission {
 	return []Permission{
-		ReadAccounts, WriteAccounts, ReadAudit, ReadAutomations, WriteAutomations, ReadDocuments, WriteDocuments, ReadHealth,
+		ReadAccounts, WriteAccounts, WriteAdapters, ReadAudit, ReadAutomations, WriteAutomations, ReadDocuments, WriteDocuments, ReadHealth,
 		OperateServers, ReadJobs, StartJobs, OperateJobs, ApproveJobs, ChangeJobs, RepairJobs, RevealValues, WorkTasks,
 	}
 }

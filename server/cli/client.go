@@ -18,24 +18,67 @@ import (
 
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/workflows/value"
+	"github.com/heddlehq/heddle/workflows/yaml"
 )
 
 // defaultServer is where a server listens unless told otherwise.
 const defaultServer = "http://127.0.0.1:3000"
 
-// remote is how a command reaches a server.
+// remote is how a command reaches a server, and how it prints what that answers.
 type remote struct {
-	server, token string
-	asJSON        bool
+	server, token, profile string
+	asJSON                 bool
+	output                 format
 }
 
 func (r *remote) flags(f *pflag.FlagSet) {
-	f.StringVar(&r.server, "server", "", "`URL` of the server; the one of the last login unless given, else "+defaultServer)
-	f.StringVar(&r.token, "token", "", "session `token`; the one of the last login unless given")
-	f.BoolVar(&r.asJSON, "json", false, "print the server's answer as JSON")
+	r.connection(f)
+	f.BoolVar(&r.asJSON, "json", false, "print the server's answer as JSON; the same as --output json")
+	r.output = "table"
+	f.VarP(&r.output, "output", "o", "how to print: table, json or yaml")
 }
 
-// login is what heddle login remembers, readable by the user alone.
+// connection adds the flags that say which server is meant.
+func (r *remote) connection(f *pflag.FlagSet) {
+	f.StringVar(&r.server, "server", "", "`URL` of the server; the one of the last login unless given, else "+defaultServer)
+	f.StringVar(&r.token, "token", "", "session `token`; the one of the last login unless given")
+	f.StringVar(&r.profile, "profile", "", "`name` of the login to use, see heddle login --profile")
+}
+
+// machine tells whether the output is for programs.
+func (r *remote) machine() bool { return r.asJSON || r.output == "json" || r.output == "yaml" }
+
+// print writes an answer for programs.
+func (r *remote) print(out io.Writer, v value.Value) error {
+	if r.output != "yaml" || r.asJSON {
+		_, err := fmt.Fprintln(out, v)
+		return err
+	}
+	text, err := yaml.Format(v)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(text)
+	return err
+}
+
+// format is a way to print.
+type format string
+
+func (f *format) String() string { return string(*f) }
+
+func (f *format) Type() string { return "format" }
+
+func (f *format) Set(text string) error {
+	if text != "table" && text != "json" && text != "yaml" {
+		return fmt.Errorf("%q is not table, json or yaml", text)
+	}
+	*f = format(text)
+	return nil
+}
+
+// login is what heddle login remembers, readable by the user alone: the last login, and one
+// for each profile.
 type login struct{ server, token string }
 
 func loginFile() (string, error) {
@@ -46,30 +89,43 @@ func loginFile() (string, error) {
 	return filepath.Join(dir, "heddle", "login.json"), nil
 }
 
-func (l login) save() error {
+func (l login) save(profile string) error {
 	file, err := loginFile()
 	if err != nil {
 		return err
 	}
+	old := readConfig()
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	doc := value.Object("server", value.String(l.server), "token", value.String(l.token))
+	doc := old.With("server", value.String(l.server)).With("token", value.String(l.token))
+	if profile != "" {
+		doc = old.WithPath([]string{"profiles", profile}, value.Object("server", value.String(l.server), "token", value.String(l.token)))
+	}
 	return os.WriteFile(file, doc.AppendJSON(nil), 0o600)
 }
 
-func readLogin() login {
+// readConfig reads the file of logins; an empty object without one.
+func readConfig() value.Value {
 	file, err := loginFile()
 	if err != nil {
-		return login{}
+		return value.Object()
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return login{}
+		return value.Object()
 	}
 	v, err := value.Parse(data)
-	if err != nil {
-		return login{}
+	if err != nil || !v.IsObject() {
+		return value.Object()
+	}
+	return v
+}
+
+func readLogin(profile string) login {
+	v := readConfig()
+	if profile != "" {
+		v = v.Path("profiles", profile)
 	}
 	return login{v.Get("server").Text(), v.Get("token").Text()}
 }
@@ -84,7 +140,7 @@ type client struct {
 }
 
 func (r *remote) client() *client {
-	l := readLogin()
+	l := readLogin(r.profile)
 	c := &client{base: r.server, token: r.token, http: &http.Client{Timeout: 5 * time.Minute}}
 	if c.base == "" {
 		c.base = l.server
@@ -255,6 +311,7 @@ func newLogin(c *console) *cobra.Command {
 		Long: `Login opens a session and keeps its token in the user's configuration folder, readable by
 the user alone. Without --password it is read from standard input.`,
 		Example: `  heddle login --user admin --password secret
+  heddle login --profile lab --server http://10.0.0.7:3000 --user ada
   echo secret | heddle login --server https://heddle.example.net --user ada`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -274,7 +331,7 @@ the user alone. Without --password it is read from standard input.`,
 			if err != nil {
 				return err
 			}
-			if err := (login{cl.base, string(token)}).save(); err != nil {
+			if err := (login{cl.base, string(token)}).save(r.profile); err != nil {
 				return fmt.Errorf("remember the session: %w", err)
 			}
 			fmt.Fprintf(c.out, "logged in to %s as %s\n", cl.base, user)

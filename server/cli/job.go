@@ -31,6 +31,9 @@ func newJob(c *console) *cobra.Command {
 		c.jobBulk(r, "pause", "Keep new tasks from starting"),
 		c.jobBulk(r, "resume", "Let paused jobs go on"),
 		c.jobBulk(r, "cancel", "End jobs"),
+		c.jobBatch(r, "archive", "Take jobs that have ended out of the lists"),
+		c.jobBatch(r, "unarchive", "Bring archived jobs back into the lists"),
+		c.jobBatch(r, "delete", "Delete jobs that have ended, with all that belongs to them"),
 		c.jobAct(r, "retry JOB TASK", "Run a failed task again", func(a []string) (string, value.Value) {
 			return "/tasks/" + url.PathEscape(a[1]) + "/retry", value.Object()
 		}),
@@ -40,7 +43,7 @@ func newJob(c *console) *cobra.Command {
 		c.jobAct(r, "revert JOB FROM TO", "Jump back from a task to an earlier one", func(a []string) (string, value.Value) {
 			return "/revert", value.Object("fromTask", value.String(a[1]), "toTask", value.String(a[2]))
 		}),
-		c.jobFinish(r), c.jobExplain(r), c.jobHistory(r),
+		c.jobFinish(r), c.jobExplain(r), c.jobHistory(r), c.jobLogs(r),
 	)
 	return cmd
 }
@@ -51,7 +54,7 @@ func (c *console) jobStart(r *remote) *cobra.Command {
 	priority := priorityFlag(-1)
 	cmd := &cobra.Command{
 		Use:   "start WORKFLOW",
-		Short: "Start a job of a workflow",
+		Short: "Start a job of a workflow", ValidArgsFunction: r.complete("/automation-studio/workflows", "items", "name"),
 		Example: `  heddle job start Hello --variables '{"name":"Ada"}' --watch
   heddle job start "@61fe…: Provision" --variables @input.json`,
 		Args: cobra.ExactArgs(1),
@@ -76,8 +79,8 @@ func (c *console) jobStart(r *remote) *cobra.Command {
 			switch {
 			case watch:
 				return c.watch(cmd.Context(), cl, id)
-			case r.asJSON:
-				fmt.Fprintln(c.out, answer.Get("data"))
+			case r.machine():
+				return r.print(c.out, answer.Get("data"))
 			default:
 				fmt.Fprintln(c.out, id)
 			}
@@ -114,9 +117,8 @@ func (c *console) jobList(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if r.asJSON {
-				fmt.Fprintln(c.out, answer)
-				return nil
+			if r.machine() {
+				return r.print(c.out, answer)
 			}
 			t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(t, "ID\tSTATUS\tPRIORITY\tSTARTED\tWORKFLOW")
@@ -149,14 +151,14 @@ func when(v value.Value) string {
 
 func (c *console) jobGet(r *remote) *cobra.Command {
 	return &cobra.Command{
-		Use: "get JOB", Short: "Print a job's document as JSON", Args: cobra.ExactArgs(1),
+		Use: "get JOB", Short: "Print a job's document as JSON", Args: cobra.ExactArgs(1), ValidArgsFunction: r.complete(jobs, "data", "_id"),
 		Example: `  heddle job get 65f1c0ffee65f1c0ffee65f1`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			answer, err := r.client().get(cmd.Context(), jobs+"/"+url.PathEscape(args[0]), nil)
-			if err == nil {
-				fmt.Fprintln(c.out, answer.Get("data"))
+			if err != nil {
+				return err
 			}
-			return err
+			return r.print(c.out, answer.Get("data"))
 		},
 	}
 }
@@ -177,7 +179,7 @@ Exit codes: 0 complete, 10 complete with warnings, 20 error, 30 blocked, 40 canc
 func (c *console) jobBulk(r *remote, act, short string) *cobra.Command {
 	var graceful bool
 	cmd := &cobra.Command{
-		Use: act + " JOB...", Short: short, Args: cobra.MinimumNArgs(1),
+		Use: act + " JOB...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: r.complete(jobs, "data", "_id"),
 		Example: "  heddle job " + act + " 65f1c0ffee65f1c0ffee65f1",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := value.Object("jobIds", value.Strings(args...))
@@ -188,8 +190,7 @@ func (c *console) jobBulk(r *remote, act, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.said(r, answer)
-			return nil
+			return c.said(r, answer)
 		},
 	}
 	if act == "cancel" {
@@ -198,12 +199,13 @@ func (c *console) jobBulk(r *remote, act, short string) *cobra.Command {
 	return cmd
 }
 
-func (c *console) said(r *remote, answer value.Value) {
-	if r.asJSON {
-		fmt.Fprintln(c.out, answer)
-		return
+// said prints what an act came to.
+func (c *console) said(r *remote, answer value.Value) error {
+	if r.machine() {
+		return r.print(c.out, answer)
 	}
-	fmt.Fprintln(c.out, answer.Get("message").Text())
+	_, err := fmt.Fprintln(c.out, answer.Get("message").Text())
+	return err
 }
 
 func (c *console) jobAct(r *remote, use, short string, request func(args []string) (path string, body value.Value)) *cobra.Command {
@@ -216,8 +218,7 @@ func (c *console) jobAct(r *remote, use, short string, request func(args []strin
 			if err != nil {
 				return err
 			}
-			c.said(r, answer)
-			return nil
+			return c.said(r, answer)
 		},
 	}
 }
@@ -237,8 +238,7 @@ func (c *console) jobFinish(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.said(r, answer)
-			return nil
+			return c.said(r, answer)
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "success", "success, failure or error")
@@ -248,16 +248,15 @@ func (c *console) jobFinish(r *remote) *cobra.Command {
 
 func (c *console) jobExplain(r *remote) *cobra.Command {
 	return &cobra.Command{
-		Use: "explain JOB", Short: "Say why a job has not ended", Args: cobra.ExactArgs(1),
+		Use: "explain JOB", Short: "Say why a job has not ended", Args: cobra.ExactArgs(1), ValidArgsFunction: r.complete(jobs, "data", "_id"),
 		Example: `  heddle job explain 65f1c0ffee65f1c0ffee65f1`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			answer, err := r.client().get(cmd.Context(), jobs+"/"+url.PathEscape(args[0])+"/explain", nil)
 			if err != nil {
 				return err
 			}
-			if r.asJSON {
-				fmt.Fprintln(c.out, answer.Get("data"))
-				return nil
+			if r.machine() {
+				return r.print(c.out, answer.Get("data"))
 			}
 			reasons := answer.Path("data", "reasons")
 			if reasons.Len() == 0 {
@@ -282,9 +281,8 @@ func (c *console) jobHistory(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if r.asJSON {
-				fmt.Fprintln(c.out, answer.Get("data"))
-				return nil
+			if r.machine() {
+				return r.print(c.out, answer.Get("data"))
 			}
 			t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 			for _, e := range answer.Get("data").Elements() {

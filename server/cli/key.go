@@ -16,8 +16,11 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// masterFlags say where the master key is. Without any it is in the data folder.
-type masterFlags struct{ file, key, vault, vaultToken, transit string }
+// masterFlags say where keys and secrets are. Without any the master key is in the data folder.
+type masterFlags struct {
+	file, key, vault, vaultToken, transit string
+	folder, prefix                        string // of secrets
+}
 
 func (f *masterFlags) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.file, "master-key-file", "", "`file` of the key that encrypts all other keys, 64 hexadecimal digits; "+system.MasterKeyFile+" in the data folder unless given")

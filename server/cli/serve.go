@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -19,13 +20,17 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/heddlehq/heddle/adapters"
-	"github.com/heddlehq/heddle/adapters/lab"
+	"github.com/heddlehq/heddle/adapters/openapi"
+	"github.com/heddlehq/heddle/adapters/standard"
 	"github.com/heddlehq/heddle/engine/bus"
+	"github.com/heddlehq/heddle/engine/runner"
 	"github.com/heddlehq/heddle/engine/simulation"
 	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/server/auth"
 	"github.com/heddlehq/heddle/server/lifecycle"
+	"github.com/heddlehq/heddle/server/metrics"
 	"github.com/heddlehq/heddle/server/system"
+	"github.com/heddlehq/heddle/server/tracing"
 	"github.com/heddlehq/heddle/server/triggers"
 	"github.com/heddlehq/heddle/server/ui"
 	"github.com/heddlehq/heddle/workflows"
@@ -35,7 +40,7 @@ import (
 type serveFlags struct {
 	listen, data, busListen string
 	store                   string
-	nats, allow             []string
+	nats, allow, pools      []string
 	password, release, mock string
 	logLevel                string
 	cert, key               string
@@ -51,8 +56,9 @@ func newServe(c *console) *cobra.Command {
 		Short: "Start the server: engine, store, bus and API",
 		Long: `Serve starts everything in this process: the embedded store and bus under the data folder,
 the engine, its workers, and the HTTP API. The first start creates the account "admin" and
-prints its password once, unless --admin-password gives one. The adapter instance "lab" of the
-application Lab (echo, sleep, fail, flaky, silent, progress) is there to try things with.
+prints its password once, unless --admin-password gives one. Adapters work for the instances
+that heddle adapter apply stores; the instance "lab" of the application Lab (echo, sleep, fail,
+flaky, silent, progress) is there to try things with.
 
 Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.`,
 		Example: `  heddle serve
@@ -73,11 +79,14 @@ Stop it with Ctrl-C; what runs goes on at the next start. It may also be killed.
 	flags.StringVar(&f.release, "release", server.DefaultRelease, "release of Itential Platform that clients are told")
 	flags.StringVar(&f.mock, "mock", "", "answer adapter tasks from a mock `file`; those it does not name succeed without outputs")
 	flags.StringSliceVar(&f.allow, "allow-address", nil, "`networks` such as 10.0.0.0/8 that restCall tasks may reach although they are not public")
+	flags.StringSliceVar(&f.pools, "pools", nil, "`names` of the pools whose adapter instances this server works for; default unless given")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.cert, "tls-cert", "", "certificate `file`; serves HTTPS")
 	flags.StringVar(&f.key, "tls-key", "", "`file` of the certificate's key")
 	f.access.flags(flags)
 	f.master.flags(flags)
+	flags.StringVar(&f.master.folder, "secrets-dir", "", "`folder` whose files are secrets that adapters may name as $secret.file:NAME")
+	flags.StringVar(&f.master.prefix, "secrets-env", "HEDDLE_SECRET_", "`prefix` of the environment variables that adapters may name, without it, as $secret.env:NAME")
 	flags.BoolVar(&f.insecure, "insecure-http", false, "allow plain HTTP on an address other than loopback")
 	return cmd
 }
@@ -140,8 +149,31 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	sources, err := f.master.sources()
+	if err != nil {
+		return err
+	}
+	counts := metrics.New()
+	observer := runner.Observer(counts)
+	traced := tracing.Wanted(os.LookupEnv)
+	if traced {
+		t, err := tracing.Open(ctx, version())
+		if err != nil {
+			return err
+		}
+		defer func() {
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			if err := t.Close(last); err != nil {
+				log.Warn("traces not sent", "err", err)
+			}
+		}()
+		observer = both{counts, t}
+	}
 	s, err := system.Open(ctx, system.Config{
+		Observer: observer, Trace: traced, Sources: sources,
 		Data: f.data, Store: f.store, Master: master, NATS: f.nats, BusListen: f.busListen, Allow: allow, Log: log, Name: name,
+		Kinds: standard.Kinds(), Import: openapi.Import, Pools: f.pools, Mocked: f.mock != "",
 	})
 	if err != nil {
 		return err
@@ -151,10 +183,10 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 			log.Error("not closed cleanly", "err", err)
 		}
 	}()
-	if f.mock == "" {
-		s.Adapt(lab.Kind(), adapters.Instance{ID: "lab"})
-	} else if err := c.mockAdapter(s, f.mock); err != nil {
-		return err
+	if f.mock != "" {
+		if err := c.mockAdapter(s, f.mock); err != nil {
+			return err
+		}
 	}
 	a, err := auth.New(auth.Options{Store: s.Store, Idle: f.access.idle, Absolute: f.access.absolute})
 	if err != nil {
@@ -164,11 +196,12 @@ func (c *console) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return err
 	}
+	counts.Watch(s.Store, s.Runner)
 	life, err := lifecycle.New(lifecycle.Options{Store: s.Store, Engine: s.Runner, Log: log, Export: filepath.Join(f.data, "exports")})
 	if err != nil {
 		return err
 	}
-	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Keys: s.Keys, Library: s.Library, Store: s.Store, Auth: a, Lifecycle: life, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
+	api, err := server.New(f.access.options(server.Options{Runner: s.Runner, Keys: s.Keys, Library: s.Library, Store: s.Store, Auth: a, Adapters: s.Adapters, Secrets: s.Secrets, Lifecycle: life, Metrics: counts, Log: log, Release: f.release, Name: name, UI: ui.Handler(), AccessLevel: slog.LevelDebug}))
 	if err != nil {
 		return err
 	}
@@ -264,4 +297,30 @@ func (c *console) mockAdapter(s *system.System, file string) error {
 		return adapters.Result{State: r.State, Outgoing: r.Outgoing, Error: r.Error}
 	})
 	return nil
+}
+
+// both tells two observers.
+type both [2]runner.Observer
+
+func (b both) Committed(turns int, took time.Duration, err error) {
+	b[0].Committed(turns, took, err)
+	b[1].Committed(turns, took, err)
+}
+
+func (b both) Turned(t runner.Turned) {
+	b[0].Turned(t)
+	b[1].Turned(t)
+}
+
+func (b both) Swept(jobs int) {
+	b[0].Swept(jobs)
+	b[1].Swept(jobs)
+}
+
+// version is that of the module the program was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "dev"
 }

@@ -33,9 +33,8 @@ func newServerList(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if r.asJSON {
-				fmt.Fprintln(c.out, answer.String())
-				return nil
+			if r.machine() {
+				return r.print(c.out, answer)
 			}
 			w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "NAME\tSTATE\tPARTITIONS\tSEEN")
@@ -118,9 +117,8 @@ func newQuarantineList(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if r.asJSON {
-				fmt.Fprintln(c.out, answer.String())
-				return nil
+			if r.machine() {
+				return r.print(c.out, answer)
 			}
 			w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tJOB\tTASK\tEVENT\tTRIES\tERROR")

@@ -57,9 +57,8 @@ func (c *console) importOne(ctx context.Context, r *remote, file string, doc val
 		if err != nil {
 			return err
 		}
-		if r.asJSON {
-			fmt.Fprintln(c.out, answer)
-			return nil
+		if r.machine() {
+			return r.print(c.out, answer)
 		}
 		fmt.Fprintf(c.out, "%s: project %q with %d components\n", file, answer.Path("data", "name").Text(), doc.Get("components").Len())
 		for _, f := range answer.Path("metadata", "failedComponents").Elements() {
@@ -78,9 +77,8 @@ func (c *console) importOne(ctx context.Context, r *remote, file string, doc val
 	if err != nil {
 		return err
 	}
-	if r.asJSON {
-		fmt.Fprintln(c.out, answer)
-		return nil
+	if r.machine() {
+		return r.print(c.out, answer)
 	}
 	fmt.Fprintf(c.out, "%s: workflow %q\n", file, name)
 	return nil
@@ -96,7 +94,7 @@ func newExport(c *console) *cobra.Command {
 		Long:  `Export prints the document of a workflow, or with --project of a project, as another server can import it.`,
 		Example: `  heddle export Hello > hello.json
   heddle export --project "Network basics" -o network.project.json`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: r.complete("/automation-studio/workflows", "items", "name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			doc, err := exportOne(cmd.Context(), r.client(), args[0], project)
 			if err != nil {
@@ -110,7 +108,7 @@ func newExport(c *console) *cobra.Command {
 			return err
 		},
 	}
-	r.flags(cmd.Flags())
+	r.connection(cmd.Flags())
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write to a `file`")
 	cmd.Flags().BoolVar(&project, "project", false, "export a project, by name or id")
 	return cmd

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/heddlehq/heddle/engine/sources"
 	"github.com/heddlehq/heddle/engine/vault"
 )
 
@@ -27,4 +28,17 @@ func (f *masterFlags) client() (*vault.Client, error) {
 		return nil, fmt.Errorf("--vault-address: %w", err)
 	}
 	return v, nil
+}
+
+// sources are the places that the secrets of adapters may be in.
+func (f *masterFlags) sources() (*sources.Sources, error) {
+	s := &sources.Sources{Prefix: f.prefix, Folder: f.folder}
+	if f.vault != "" {
+		v, err := f.client()
+		if err != nil {
+			return nil, err
+		}
+		s.Vault = v
+	}
+	return s, nil
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/adapters/registry"
 	"github.com/heddlehq/heddle/engine"
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/bus"
@@ -27,6 +28,8 @@ import (
 	"github.com/heddlehq/heddle/engine/library"
 	"github.com/heddlehq/heddle/engine/payload"
 	"github.com/heddlehq/heddle/engine/runner"
+	"github.com/heddlehq/heddle/engine/secrets"
+	"github.com/heddlehq/heddle/engine/sources"
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/engine/store/memstore"
 	"github.com/heddlehq/heddle/engine/store/mongostore"
@@ -38,14 +41,21 @@ type Config struct {
 	Data       string // folder of the embedded store and bus; "" keeps everything in memory
 	Store      string // mongodb:// address of a store that servers share; "" is the embedded one
 	NATS       []string
-	Name       string          // of this server, shown to people
-	BusListen  string          // address other processes reach the embedded bus at; "off" for none
-	Partitions int             // of the event subjects; 32 unless set
-	Allow      []netip.Prefix  // addresses that are not public but tasks may call all the same
-	Payloads   payload.Options // limits of large values
-	Master     keyring.Master  // the master key; unless set that in the file master.key of the data folder
+	Name       string            // of this server, shown to people
+	BusListen  string            // address other processes reach the embedded bus at; "off" for none
+	Partitions int               // of the event subjects; 32 unless set
+	Allow      []netip.Prefix    // addresses that are not public but tasks may call all the same
+	Payloads   payload.Options   // limits of large values
+	Master     keyring.Master    // the master key; unless set that in the file master.key of the data folder
+	Sources    *sources.Sources  // where secrets of adapters are besides the store; nil for nowhere
+	Kinds      []*adapters.Kind  // of adapters, whose stored instances are served
+	Import     registry.Importer // of stored descriptions of APIs
+	Pools      []string          // whose instances are served; the default pool unless set
+	Mocked     bool              // kinds are described, but somebody else does their work
 	Log        *slog.Logger
 	Now        func() time.Time
+	Observer   runner.Observer // told what the runner does; nil for none
+	Trace      bool            // orders to workers carry a W3C trace context
 }
 
 // System is one process' parts. Close releases them after Run has returned.
@@ -57,6 +67,9 @@ type System struct {
 	Payloads *payload.Payloads
 	Keys     *keyring.Keyring
 	Runner   *runner.Runner
+	Adapters *registry.Registry
+	Secrets  *secrets.Secrets
+	secrets  adapters.Secrets // stored ones and those of the sources
 	workers  []func(ctx context.Context) error
 	own      map[string]adapters.Handler // tasks that whoever opened the system does, by "app.method"
 }
@@ -81,14 +94,33 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 	if s.Bus, err = c.openBus(ctx, s.Store); err != nil {
 		return nil, err
 	}
-	s.Library = library.New(library.Options{Store: s.Store, Catalog: builtin.Catalog(), Now: c.Now})
 	s.Payloads = payload.InStore(s.Store, c.Payloads)
 	if s.Keys, err = c.openKeys(s.Store); err != nil {
 		return nil, err
 	}
+	if s.Secrets, err = secrets.New(s.Store, s.Keys, c.Now); err != nil {
+		return nil, err
+	}
+	known := sources.Sources{}
+	if c.Sources != nil {
+		known = *c.Sources
+	}
+	known.Stored = s.Secrets.Get
+	s.secrets = known.Get
+	if s.Adapters, err = registry.New(registry.Options{
+		Store: s.Store, Bus: s.Bus, Kinds: c.Kinds, Base: builtin.Catalog(), Secrets: s.secrets, Seal: s.Keys, Pools: c.Pools, Import: c.Import, Idle: c.Mocked,
+		Partitions: c.Partitions, Payloads: s.Payloads, Name: c.Name, Log: c.Log, Now: c.Now,
+	}); err != nil {
+		return nil, err
+	}
+	key, err := eventKey(ctx, s.Store)
+	if err != nil {
+		return nil, fmt.Errorf("key of orders: %w", err)
+	}
+	s.Library = library.New(library.Options{Store: s.Store, Catalog: s.Adapters, Now: c.Now})
 	s.Runner = runner.New(runner.Options{
 		Seal: s.Keys, Payloads: s.Payloads, Store: s.Store, Bus: s.Bus, Library: s.Library, Log: c.Log, Now: c.Now, Partitions: c.Partitions,
-		Name: c.Name, Shared: c.Store != "",
+		Name: c.Name, Shared: c.Store != "", Pool: s.Adapters.Pool, Key: key, Observer: c.Observer, Trace: c.Trace,
 	})
 	s.Work(adapters.Worker{
 		Name: "engine", Consumer: "pool-" + adapters.EnginePool, Filter: []string{bus.TaskFilter(adapters.EnginePool, "")}, Parallel: 64,
@@ -191,7 +223,7 @@ func (s *System) Own(app, method string, handle adapters.Handler) {
 
 // Adapt serves a kind of adapter with the given instances while the system runs.
 func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
-	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Seal: s.Keys, Own: true, Log: s.Log}
+	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Secrets: s.secrets, Seal: s.Keys, Own: true, Log: s.Log}
 	s.workers = append(s.workers, server.Run)
 }
 
@@ -219,6 +251,7 @@ func (s *System) outside(ctx context.Context, o adapters.Order) adapters.Result 
 func (s *System) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Runner.Run(ctx) })
+	g.Go(func() error { return s.Adapters.Run(ctx) })
 	g.Go(func() error { return adapters.ServePayloads(ctx, s.Bus, rand.Text(), s.Payloads, s.Log) })
 	for _, w := range s.workers {
 		g.Go(func() error { return w(ctx) })

@@ -72,6 +72,9 @@ func (r *Triggers) feed(ctx context.Context) error {
 			doc, err := value.ParseLast(m.Data)
 			if err != nil {
 				r.Log.Warn("platform event refused", "err", err, "subject", m.Subject)
+			} else if !bus.IsPlatformFeed(m.Subject, doc.Get("source").Text(), doc.Get("topic").Text()) {
+				r.Log.Warn("platform event refused: its source and topic are not those of its subject", "subject", m.Subject)
+				doc = value.Absent
 			}
 			select {
 			case events <- event{seq, m.ID, doc, seq <= last}:

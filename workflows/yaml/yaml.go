@@ -1,4 +1,4 @@
-// Package yaml reads YAML documents as JSON values.
+// Package yaml reads YAML documents as JSON values, and writes values as YAML.
 package yaml
 
 import (
@@ -163,3 +163,6 @@ func (r *reader) object(pairs []*ast.MappingValueNode, at string, depth int) (va
 	}
 	return m.Value(), nil
 }
+
+// Format writes a value as YAML.
+func Format(v value.Value) ([]byte, error) { return goyaml.JSONToYAML(v.AppendJSON(nil)) }

@@ -30,15 +30,7 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 	if err != nil {
 		return err
 	}
-	config := jetstream.ConsumerConfig{
-		Durable:        c.Name,
-		AckPolicy:      jetstream.AckExplicitPolicy,
-		DeliverPolicy:  jetstream.DeliverAllPolicy,
-		FilterSubjects: c.Filter,
-		AckWait:        c.AckWait,
-		MaxAckPending:  c.MaxPending,
-		MaxDeliver:     int(limit(int64(c.MaxDeliver))),
-	}
+	config := consumerConfig(c)
 	own := c.Own && b.server != nil
 	if own {
 		config.Metadata = map[string]string{ownMark: "true"}
@@ -55,6 +47,9 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		}
 		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 		defer cancel()
+		if b.user != "" {
+			return b.js.Consumer(ctx, c.Stream, c.Name)
+		}
 		if own {
 			if err := b.renew(ctx, c); err != nil {
 				return nil, err
@@ -84,6 +79,18 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 		return fmt.Errorf("consume %s of %s: %w", c.Name, c.Stream, err)
 	}
 	return nil
+}
+
+func consumerConfig(c bus.Consumer) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:        c.Name,
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		DeliverPolicy:  jetstream.DeliverAllPolicy,
+		FilterSubjects: c.Filter,
+		AckWait:        c.AckWait,
+		MaxAckPending:  c.MaxPending,
+		MaxDeliver:     int(limit(int64(c.MaxDeliver))),
+	}
 }
 
 func pullOptions(batch int) []jetstream.PullConsumeOpt {

@@ -46,6 +46,7 @@ type embedded struct {
 	secret   secretFile
 	external string // password of other processes, "" when it does not listen
 	pumps    sync.WaitGroup
+	arrivals chan Worker // that logged in
 }
 
 func startEmbedded(e Embedded, streams []bus.Stream, log *slog.Logger) (*embedded, error) {
@@ -68,7 +69,13 @@ func startEmbedded(e Embedded, streams []bus.Stream, log *slog.Logger) (*embedde
 		// Each acknowledgement has a subject of its own; a cache of routes only forgets.
 		NoSublistCache: true,
 	}
-	users := doorkeeper{internalUser: internal}
+	arrivals := make(chan Worker, 64)
+	door := &doorkeeper{users: map[string]string{internalUser: internal}, arrived: func(w Worker) {
+		select {
+		case arrivals <- w:
+		default: // it comes again: without its consumer it has nothing to do
+		}
+	}}
 	file := secretFile(cmp.Or(e.Credentials, filepath.Clean(e.Dir)+".url"))
 	var external string
 	if e.Listen != "" && e.Listen != "off" {
@@ -80,18 +87,18 @@ func startEmbedded(e Embedded, streams []bus.Stream, log *slog.Logger) (*embedde
 			return nil, err
 		}
 		opts.DontListen, opts.Host, opts.Port = false, host, port
-		users[externalUser] = external
+		door.users[externalUser], door.external = external, external
 		if err := free(e.Listen); err != nil {
 			return nil, err
 		}
 	}
-	opts.CustomClientAuthentication = users
+	opts.CustomClientAuthentication = door
 	srv, err := server.NewServer(opts)
 	if err != nil {
 		return nil, err
 	}
 	srv.SetLoggerV2(&serverLog{log}, false, false, false)
-	s := &embedded{Server: srv, dir: e.Dir, internal: internal, secret: file, external: external}
+	s := &embedded{Server: srv, dir: e.Dir, internal: internal, secret: file, external: external, arrivals: arrivals}
 	srv.Start()
 	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
 		s.stop()

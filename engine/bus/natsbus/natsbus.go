@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,11 +56,14 @@ type Bus struct {
 	heights heights // of the streams
 	births  births
 
+	user string // of a worker, which uses what others keep and keeps nothing itself; else ""
+
 	renewing sync.Mutex
 	renewed  map[string]bool // durables of this process' own that were made anew in its life, by stream and name
 
-	done  chan struct{} // closed by Close
-	close func() error
+	hosting sync.WaitGroup
+	done    chan struct{} // closed by Close
+	close   func() error
 
 	repairs   atomic.Uint64        // times the streams were looked after
 	repairing sync.Mutex           // held meanwhile; guards broken
@@ -89,7 +93,7 @@ func Open(ctx context.Context, opts Options) (*Bus, error) {
 }
 
 func (b *Bus) open(ctx context.Context) (err error) {
-	var url string
+	var servers string
 	conn := []nats.Option{
 		nats.Name("heddle"),
 		nats.MaxReconnects(-1),
@@ -109,7 +113,12 @@ func (b *Bus) open(ctx context.Context) (err error) {
 		}
 		conn = append(conn, b.server.connect()...)
 	} else {
-		url = strings.Join(b.opts.URLs, ",")
+		servers = strings.Join(b.opts.URLs, ",")
+		if w, ok := workerAt(b.opts.URLs); ok {
+			b.user = w.User()
+			b.acks.prefix = w.inbox() + "." + nats.NewInbox()[len(nats.InboxPrefix):] + "."
+			conn = append(conn, nats.CustomInboxPrefix(w.inbox()))
+		}
 		if b.opts.Credentials != "" {
 			conn = append(conn, nats.UserCredentials(b.opts.Credentials))
 		}
@@ -118,7 +127,7 @@ func (b *Bus) open(ctx context.Context) (err error) {
 		}
 	}
 	err = b.retry(ctx, func() (err error) {
-		b.conn, err = nats.Connect(url, conn...)
+		b.conn, err = nats.Connect(servers, conn...)
 		return err
 	})
 	if err != nil {
@@ -130,7 +139,19 @@ func (b *Bus) open(ctx context.Context) (err error) {
 	if b.js, err = jetstream.New(b.conn, jetstream.WithDefaultTimeout(answerTimeout)); err != nil {
 		return err
 	}
+	if b.server != nil {
+		b.hosting.Go(b.host)
+	}
 	return b.retry(ctx, func() error { return b.repair(ctx, 0) })
+}
+
+// workerAt tells whether the user of the first address is a worker's.
+func workerAt(urls []string) (Worker, bool) {
+	u, err := url.Parse(urls[0])
+	if err != nil || u.User == nil {
+		return Worker{}, false
+	}
+	return workerOf(u.User.Username())
 }
 
 // retry calls do until it succeeds, fails for good, or ctx ends.
@@ -185,6 +206,7 @@ func (b *Bus) Close() error { return b.close() }
 
 func (b *Bus) shut() error {
 	close(b.done)
+	b.hosting.Wait()
 	if b.conn != nil {
 		b.lasts.endAll()
 		// Acks wait in the write buffer; without them their messages would come again.

@@ -2,8 +2,8 @@
 
     python3 worker.py nats://user:password@host:port
 
-It serves two methods of the app "Python": echo gives back "value"; sleep waits "seconds"
-first. Only the standard library is used. It shows the protocol; a real adapter would take a
+The address is what heddle adapter credentials prints, or that of a server's bus.url. It serves
+two methods of the app "Python": echo gives back "value"; sleep waits "seconds" first. Only the standard library is used. It shows the protocol; a real adapter would take a
 NATS client library, which also reconnects.
 """
 
@@ -21,6 +21,18 @@ APP, POOL = "Python", "default"
 STREAM, DURABLE = "HEDDLE_TASKS", "pool-default-Python"
 PARTITIONS, LEASE, SLOTS, VERSION = 32, 10, 8, 1
 SECOND = 1_000_000_000  # JetStream counts nanoseconds
+
+MANIFEST = {
+    "v": VERSION, "app": APP, "kind": "python", "version": "1.0.0", "methods": [
+        {"name": "echo", "summary": "Gives back its value.", "sideEffects": False,
+         "incoming": {"type": "object", "properties": {"value": {"description": "given back as result"}}},
+         "outgoing": {"type": "object", "properties": {"result": {}}}},
+        {"name": "sleep", "summary": "Takes its time, then gives back its value.", "sideEffects": False,
+         "incoming": {"type": "object", "properties": {"value": {"description": "given back as result"},
+                                                       "seconds": {"type": "number", "description": "how long it takes"}}},
+         "outgoing": {"type": "object", "properties": {"result": {}}}},
+    ],
+}
 
 
 class Message:
@@ -46,11 +58,16 @@ class Nats:
         self.handlers = {}
         self.answered = threading.Event()
         self.input.readline()  # INFO
-        self.inbox = "_INBOX." + uuid.uuid4().hex
+        self.user = urllib.parse.unquote(url.username or "")
+        # Who has the credentials of a worker may listen below its own name only.
+        self.inbox = ".".join(["_INBOX"] + [self.user] * self.restricted() + [uuid.uuid4().hex])
         self.send("CONNECT " + json.dumps({
             "verbose": False, "pedantic": False, "headers": True, "no_responders": True, "lang": "python", "version": "1",
-            "user": urllib.parse.unquote(url.username or ""), "pass": urllib.parse.unquote(url.password or ""),
+            "user": self.user, "pass": urllib.parse.unquote(url.password or ""),
         }))
+
+    def restricted(self):
+        return self.user.startswith("worker.")
 
     def send(self, line, payload=None):
         data = line.encode() + b"\r\n"
@@ -143,18 +160,11 @@ class Worker:
         self.stopping = threading.Event()
 
     def start(self):
-        answer, arrived = self.nats.channel()
         threading.Thread(target=self.reading, daemon=True).start()
-        config = {
-            "durable_name": DURABLE, "ack_policy": "explicit", "deliver_policy": "all", "ack_wait": LEASE * SECOND,
-            "max_ack_pending": 2 * SLOTS, "filter_subjects": [f"heddle.task.{POOL}.{APP}.>"],
-        }
-        self.nats.publish(f"$JS.API.CONSUMER.DURABLE.CREATE.{STREAM}.{DURABLE}",
-                          json.dumps({"stream_name": STREAM, "config": config}).encode(), answer)
-        made = json.loads(arrived.get(timeout=10).data)
-        if "error" in made:
-            raise ConnectionError(made["error"]["description"])
+        if not self.nats.restricted():
+            self.make_consumer()
         self.nats.subscribe("heddle.cancel.*", self.cancel)
+        self.announce()
         slots = [threading.Thread(target=self.slot) for _ in range(SLOTS)]
         for thread in slots:
             thread.start()
@@ -165,6 +175,36 @@ class Worker:
                         self.nats.publish(reply, b"+WPI")
         for thread in slots:
             thread.join()
+
+    def make_consumer(self):
+        """With the credentials of a worker the server has done this."""
+        answer, arrived = self.nats.channel()
+        config = {
+            "durable_name": DURABLE, "ack_policy": "explicit", "deliver_policy": "all", "ack_wait": LEASE * SECOND,
+            "max_ack_pending": 4096, "filter_subjects": [f"heddle.task.{POOL}.{APP}.>"],
+        }
+        self.nats.publish(f"$JS.API.CONSUMER.DURABLE.CREATE.{STREAM}.{DURABLE}",
+                          json.dumps({"stream_name": STREAM, "config": config}).encode(), answer)
+        made = json.loads(arrived.get(timeout=10).data)
+        if "error" in made:
+            raise ConnectionError(made["error"]["description"])
+
+    def announce(self):
+        """Answers as a NATS micro service, and with the manifest."""
+        identity = {
+            "name": "python", "id": uuid.uuid4().hex, "version": MANIFEST["version"],
+            "metadata": {"heddle-protocol": str(VERSION), "app": APP, "pool": POOL, "kind": "python"},
+        }
+        subject = f"heddle.manifest.{POOL}.{APP}"
+        endpoint = {"name": "manifest", "subject": subject, "queue_group": "q", "metadata": None}
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        idle = {"num_requests": 0, "num_errors": 0, "last_error": "", "processing_time": 0, "average_processing_time": 0}
+        for verb, more in (("PING", {}), ("INFO", {"description": "An example adapter.", "endpoints": [endpoint]}),
+                           ("STATS", {"started": started, "endpoints": [{**endpoint, **idle}]})):
+            data = json.dumps({**identity, **more, "type": f"io.nats.micro.v1.{verb.lower()}_response"}).encode()
+            for place in (f"$SRV.{verb}", f"$SRV.{verb}.python", f"$SRV.{verb}.python.{identity['id']}"):
+                self.nats.subscribe(place, lambda message, data=data: self.nats.publish(message.reply, data))
+        self.nats.subscribe(subject, lambda message: self.nats.publish(message.reply, json.dumps(MANIFEST).encode()))
 
     def reading(self):
         try:
@@ -239,7 +279,7 @@ class Worker:
     def tell(self, order, kind, members, answers):
         """Publishes an event; True once the stream has it."""
         event = {"v": VERSION, "type": kind, "worker": self.name, **members}
-        event.update((name, order.fields[name]) for name in ("key", "job", "task", "iteration", "attempt"))
+        event.update((name, order.fields[name]) for name in ("key", "job", "task", "iteration", "attempt", "token") if name in order.fields)
         headers = {"Nats-Msg-Id": order.key + "/finished"}
         if order.trace:
             headers["traceparent"] = order.trace
