@@ -235,7 +235,8 @@ func (c *call) explained(st runner.State, r engine.Reason) engine.Reason {
 	return r
 }
 
-// jobHistory lists the events that a job took in, numbered from 1 without gaps.
+// jobHistory lists the events that a job took in, numbered from 1 without gaps, and beside them the results
+// that came too late to be taken in.
 func jobHistory(c *call) (value.Value, error) {
 	q, err := c.list(shape{collection: store.History, sort: []store.Order{{Field: "seq"}}})
 	if err != nil {
@@ -267,7 +268,12 @@ func jobHistory(c *call) (value.Value, error) {
 			}
 		}
 	}
-	return p.operations("Successfully retrieved job history"), nil
+	late, err := c.Runner.LateResults(c.Request().Context(), st.Job.ID)
+	if err != nil {
+		return value.Absent, err
+	}
+	answer := p.operations("Successfully retrieved job history")
+	return answer.With("metadata", answer.Get("metadata").With("late", value.Array(late...))), nil
 }
 
 // changeGroups is the family of routes that give a job to groups.

@@ -27,11 +27,30 @@ func (e *InputError) Error() string {
 	return text
 }
 
+// MaxVariables is how many variables a job may have. Each turn writes all their names, so that many
+// more would cost each step of the job as much. What belongs together makes one variable, an object.
+const MaxVariables = 10_000
+
+// tooMany is the answer to more variables than a job may have; nil when they are not.
+func tooMany(workflow string, n int) error {
+	if n <= MaxVariables {
+		return nil
+	}
+	return &InputError{workflow, []schemas.Violation{{
+		Keyword: "maxProperties", SchemaPath: "#/maxProperties",
+		Message: fmt.Sprintf("must NOT have more than %d properties: a job may have that many variables, not %d; an object with many members is one", MaxVariables, n),
+	}}}
+}
+
 // checkPatch compares changed variables with the workflow's input schema. What else is wrong
 // with the job's variables is not the change's fault.
 func (r *Runner) checkPatch(ctx context.Context, st State, patch value.Value) error {
 	w := st.Machine.Workflow()
-	clear, _, err := r.opened(ctx, family(st.Job), engine.Merged(st.Job.Variables, patch))
+	patched := engine.Merged(st.Job.Variables, patch)
+	if err := tooMany(w.Name, patched.Len()); err != nil {
+		return err
+	}
+	clear, _, err := r.opened(ctx, family(st.Job), patched)
 	if err != nil {
 		return err
 	}

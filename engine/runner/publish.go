@@ -205,8 +205,10 @@ func (t *turn) settled(ctx context.Context) {
 		err := t.errs[it]
 		switch {
 		case it.reply != nil: // was told by answer
-		case err == nil, errors.Is(err, engine.ErrStale), errors.Is(err, ErrNotFound):
+		case err == nil, errors.Is(err, ErrNotFound):
 			it.ack()
+		case errors.Is(err, engine.ErrStale):
+			t.stale(ctx, it)
 		case isRefusal(err):
 			r.Log.Info("event refused", "job", t.id, "task", it.event.Task, "type", it.event.Type, "err", err)
 			it.ack()

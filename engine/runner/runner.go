@@ -192,6 +192,10 @@ type State struct {
 	Machine *engine.Machine
 }
 
+// begunWithin is how long a caller waits for the turn it asked for to begin. A turn that began is waited
+// for: what becomes of it is not open.
+const begunWithin = 5 * time.Second
+
 // ErrBusy is the answer when the engine has more work than it may take in.
 var ErrBusy = errors.New("the engine is busy")
 
@@ -230,6 +234,9 @@ func (r *Runner) prepare(ctx context.Context, b Begin) (*engine.Machine, *engine
 	}
 	if start.ID == "" {
 		start.ID = library.NewID()
+	}
+	if err := tooMany(m.Workflow().Name, start.Variables.Len()); err != nil {
+		return nil, nil, err
 	}
 	if err := r.canSeal(ctx, m.Workflow()); err != nil {
 		return nil, nil, fmt.Errorf("start workflow %q: %w", m.Workflow().Name, err)
@@ -289,17 +296,26 @@ func (r *Runner) ask(ctx context.Context, it *item) (State, error) {
 			return State{}, ctx.Err()
 		}
 	}
-	select {
-	case a := <-it.reply:
-		return a.state, a.err
-	case <-ctx.Done():
-		return State{}, ctx.Err()
-	case <-r.shard(it.job).done:
+	late := time.NewTimer(begunWithin)
+	defer late.Stop()
+	for {
 		select {
 		case a := <-it.reply:
 			return a.state, a.err
-		default:
-			return State{}, fmt.Errorf("the engine is stopping: %w", ErrBusy)
+		case <-late.C:
+			if it.withdraw() {
+				return State{}, ErrBusy
+			}
+		case <-ctx.Done():
+			it.withdraw()
+			return State{}, ctx.Err()
+		case <-r.shard(it.job).done:
+			select {
+			case a := <-it.reply:
+				return a.state, a.err
+			default:
+				return State{}, fmt.Errorf("the engine is stopping: %w", ErrBusy)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -300,5 +301,38 @@ func TestRunner_resultThatLooksLikeAReference(t *testing.T) {
 	st, err := r.Job(t.Context(), id)
 	if err != nil || !value.Equal(st.Job.Variables.Get("r"), ref) {
 		t.Errorf("came back as %s, %v", st.Job.Variables, err)
+	}
+}
+
+// More variables than a job may have are refused where they come from: at the start, in a patch, and of a
+// task that makes them.
+func TestRunner_tooManyVariables(t *testing.T) {
+	r := boot(t, oneAdapterTask)
+	var many value.Members
+	for i := range runner.MaxVariables + 1 {
+		many.Set(fmt.Sprintf("v%d", i), value.Int(int64(i)))
+	}
+	crowd := many.Value()
+	broken := func(err error) bool {
+		e, ok := errors.AsType[*runner.InputError](err)
+		return ok && e.Violations[0].Keyword == "maxProperties"
+	}
+	if _, err := r.Start(t.Context(), runner.Begin{Workflow: "One", Start: engine.Start{Variables: crowd}}); !broken(err) {
+		t.Errorf("start: %v", err)
+	}
+	id := begin(t, r, "One")
+	if _, err := r.Act(t.Context(), id, engine.Event{Type: engine.VariablesPatched, Variables: crowd}); !broken(err) {
+		t.Errorf("patch: %v", err)
+	}
+	o := engine.Succeed()
+	for name, v := range crowd.Members() {
+		o.Writes = append(o.Writes, engine.Write{Name: name, Value: v})
+	}
+	st, err := r.Act(t.Context(), id, finish(o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if task, _ := st.Machine.Task(st.Job, "a"); task.Error.Get("class").Text() != engine.ClassLimit {
+		t.Errorf("the task ends %s with %s, want class %q", task.Status, task.Error, engine.ClassLimit)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/heddlehq/heddle/engine"
@@ -22,6 +23,7 @@ type item struct {
 	machine  *engine.Machine // for JobStarted
 	delivery bus.Delivery    // acknowledged once the turn and its orders are safe
 	reply    chan answer
+	stands   atomic.Int32
 	child    bool            // JobStarted of a child: answer the parent when it is there already
 	recover  bool            // no event: issue again what should be in force
 	lost     map[string]bool // with recover: of the orders to workers only these
@@ -29,6 +31,21 @@ type item struct {
 	tries    int
 	tight    error // the job became too large to store: refuse large outputs
 }
+
+// Where an item stands on which a caller waits.
+const (
+	notBegun int32 = iota
+	begun
+	withdrawn
+)
+
+// begin is called before a turn takes the item, and false when its caller has gone.
+func (it *item) begin() bool {
+	return it.reply == nil || it.stands.CompareAndSwap(notBegun, begun) || it.stands.Load() == begun
+}
+
+// withdraw keeps an item that has not begun from ever beginning.
+func (it *item) withdraw() bool { return it.stands.CompareAndSwap(notBegun, withdrawn) }
 
 type answer struct {
 	state State
@@ -216,6 +233,9 @@ func (s *shard) round(ctx context.Context, batch []*item) {
 	var turns []*turn
 	byJob := map[string]*turn{}
 	for _, it := range batch {
+		if !it.begin() {
+			continue
+		}
 		t := byJob[it.job]
 		if t == nil {
 			t = &turn{shard: s, id: it.job}

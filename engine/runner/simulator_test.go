@@ -665,7 +665,7 @@ func (s *sim) replay(ctx context.Context, st State) {
 	}
 	var job *engine.Job
 	var seq int64
-	results := map[string]int{}
+	results, accepted := map[string]int{}, map[string]string{}
 	for _, d := range page.Docs {
 		v, err := s.servers[0].r.WholeHistory(ctx, st.Job, d.Body)
 		if err != nil {
@@ -678,6 +678,7 @@ func (s *sim) replay(ctx context.Context, st State) {
 			seq++
 			ev := engine.DecodeEvent(e)
 			if ev.Type == engine.TaskFinished {
+				accepted[fmt.Sprintf("%s/%d", ev.Task, ev.Iteration)] = string(ev.Outcome.State) + ev.Outcome.Outgoing.String() + ev.Outcome.Error.String()
 				key := engine.RunKey("", ev.Task, ev.Iteration)
 				if results[key]++; results[key] > 1 {
 					s.t.Errorf("seed %d: job %s took two results for %s", s.seed, st.Job.ID, key)
@@ -692,6 +693,15 @@ func (s *sim) replay(ctx context.Context, st State) {
 	if job == nil {
 		s.t.Errorf("seed %d: job %s has no history", s.seed, st.Job.ID)
 		return
+	}
+	late, err := s.servers[0].r.LateResults(ctx, st.Job.ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, l := range late {
+		if n, _ := l.Get("iteration").Int(); accepted[fmt.Sprintf("%s/%d", l.Get("task").Text(), n)] == l.Get("finishState").Text()+l.Get("outgoing").String()+l.Get("error").String() {
+			s.t.Errorf("seed %d: job %s keeps as late what it took in: %s", s.seed, st.Job.ID, l)
+		}
 	}
 	got, want := *job, *st.Job
 	got.Outbox, want.Outbox = nil, nil

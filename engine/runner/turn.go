@@ -281,6 +281,8 @@ func (t *turn) fitting(ev engine.Event) engine.Event {
 	switch {
 	case t.shard.r.oversize(&ev):
 		why = fmt.Sprintf("an output has more than %d bytes of JSON, which a value may have", t.shard.r.Payloads.MaxValue)
+	case t.crowded(&ev):
+		why = fmt.Sprintf("the job would have more than %d variables, which a job may have", MaxVariables)
 	case t.tight == nil:
 		return ev
 	default:
@@ -305,6 +307,21 @@ func (t *turn) fitting(ev engine.Event) engine.Event {
 	}
 	ev.Outcome = engine.Fail(engine.ClassLimit, why)
 	return ev
+}
+
+// crowded tells whether a task's variables would make too many for the job.
+func (t *turn) crowded(ev *engine.Event) bool {
+	job := t.current()
+	if job == nil || job.Variables.Len()+len(ev.Outcome.Writes) <= MaxVariables {
+		return false
+	}
+	fresh := 0
+	for _, w := range ev.Outcome.Writes {
+		if !job.Variables.Has(w.Name) {
+			fresh++
+		}
+	}
+	return fresh > 0 && job.Variables.Len()+fresh > MaxVariables
 }
 
 // picture keeps the latest state of an iteration for storing.

@@ -26,6 +26,7 @@ const (
 	Prebuilts        = "prebuilts"
 	Profiles         = "profiles"
 	Projects         = "projects"
+	LateResults      = "late"
 	Quarantine       = "quarantine"
 	Revisions        = "revisions"
 	Roles            = "roles"
@@ -201,6 +202,13 @@ var Collections = []Collection{
 	{
 		Name:   Keys, // that values are encrypted with, each wrapped by a master key, which is elsewhere
 		Fields: []Field{{Name: "created", Type: Time}, {Name: "master", Type: Text}},
+	},
+	{
+		Name: LateResults, // of workers, that came when their jobs had no more use for them
+		Fields: []Field{
+			{Name: "job", Type: Text, Prefix: true},
+			{Name: "at", Type: Time},
+		},
 	},
 	{
 		Name: Links, // by which a person decides a manual task without a login; the identifier is a hash

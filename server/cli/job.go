@@ -289,6 +289,9 @@ func (c *console) jobHistory(r *remote) *cobra.Command {
 				seq, _ := e.Get("seq").Int()
 				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", seq, when(e.Get("at")), e.Get("type").Text(), e.Get("task").Text(), e.Path("outcome", "finishState").Text())
 			}
+			for _, e := range answer.Path("metadata", "late").Elements() {
+				fmt.Fprintf(t, "late\t%s\tresult of iteration %s\t%s\t%s\n", when(e.Get("at")), e.Get("iteration"), e.Get("task").Text(), e.Get("finishState").Text())
+			}
 			return t.Flush()
 		},
 	}

@@ -5,6 +5,7 @@ package faults
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -82,6 +83,9 @@ func TestFT15_workerKilled(t *testing.T) {
 		if got, _ := s.ends(id, time.Second).Int(); got != 2 {
 			t.Errorf("job %s holds %d after a late result", id, got)
 		}
+		if late := s.late(id); fmt.Sprint(late) != "[1 success 1]" {
+			t.Errorf("job %s kept as late %v, want the first worker's result", id, late)
+		}
 	}
 	s.stop()
 	s.doctor()
@@ -101,6 +105,21 @@ func (s *server) drained(t *testing.T) {
 		n := stream.CachedInfo().State.Msgs
 		return n == 0, fmt.Sprintf("%d events are left on the bus", n)
 	})
+}
+
+// late lists the results of a job that came too late: iteration, state and result, sorted.
+func (s *server) late(id string) []string {
+	s.t.Helper()
+	out := []string{}
+	for _, l := range s.get(jobs+"/"+id+"/history", nil).body.Path("metadata", "late").Elements() {
+		result := l.Path("outgoing", "result")
+		if result.IsAbsent() {
+			result = value.Null
+		}
+		out = append(out, fmt.Sprintf("%s %s %s", l.Get("iteration"), l.Get("finishState").Text(), result))
+	}
+	slices.Sort(out)
+	return out
 }
 
 // TestFT16_wrongAnswers has a worker answer twice, for iterations that are not, for tasks and
@@ -148,6 +167,10 @@ func TestFT16_wrongAnswers(t *testing.T) {
 		results := once(t, s, id)
 		if len(results) != 2 || results["a1/1"] != "error" || results["a1/2"] != "success" {
 			t.Errorf("job %s took in %v, want an error and then a success of a1", id, results)
+		}
+		// What came for the old iteration and after the answer is kept beside the history.
+		if late := s.late(id); fmt.Sprint(late) != "[1 success 95 1 success 98 2 error null 2 success 99]" {
+			t.Errorf("job %s kept as late %v", id, late)
 		}
 	}
 	s.stop()

@@ -116,7 +116,7 @@ func (l *Lifecycle) rest(ctx context.Context, root string, jobs []string) ([]sto
 		}
 	}
 	for _, job := range jobs {
-		for _, collection := range []string{store.History, store.Logs} { // found by their prefixes
+		for _, collection := range []string{store.History, store.LateResults, store.Logs} { // found by their prefixes
 			if err := add(collection, store.Where("job", store.Eq, job)); err != nil {
 				return nil, err
 			}

@@ -71,6 +71,7 @@ func (w *world) job(id, status string, ago time.Duration, ancestors ...string) {
 	}
 	w.put(store.Jobs, doc)
 	w.put(store.Tasks, value.Object("_id", value.String("t"+id), "job", value.Object("_id", value.String(id))))
+	w.put(store.LateResults, value.Object("_id", value.String(id+"/a/1/00"), "job", value.String(id), "at", at))
 	w.put(store.History, value.Object("_id", value.String(id+"/000000000001"), "job", value.String(id), "seq", value.Int(1)))
 	w.put(store.Logs, value.Object("_id", value.String(id+"/a1/1"), "job", value.String(id)))
 }
@@ -116,9 +117,9 @@ func (noEngine) Act(context.Context, string, engine.Event) (runner.State, error)
 	return runner.State{}, errors.New("no engine")
 }
 
-// A family goes whole or not at all, also one too large for one commit, and also when the
+// TestFT39_deleteSurvivesCrashes: a family goes whole or not at all, also one too large for one commit, and also when the
 // server dies after any of the commits.
-func TestDelete_survivesCrashes(t *testing.T) {
+func TestFT39_deleteSurvivesCrashes(t *testing.T) {
 	t.Parallel()
 	for _, children := range []int{1, 25} {
 		for crashAt := range 8 {
@@ -154,7 +155,7 @@ func TestDelete_survivesCrashes(t *testing.T) {
 				if got := w.run(w.lifecycle(""), b.ID); got.Status != lifecycle.Complete || got.Done+got.Failed < 1 || got.Failed > 0 {
 					t.Errorf("batch = %s", got.Doc())
 				}
-				for _, c := range []string{store.Jobs, store.Tasks, store.History, store.Logs, store.Payloads} {
+				for _, c := range []string{store.Jobs, store.Tasks, store.History, store.LateResults, store.Logs, store.Payloads} {
 					if n := w.count(c); n != 1 {
 						t.Errorf("%d documents in %s, want those of the job that is kept", n, c)
 					}
