@@ -20,7 +20,9 @@ const module = "github.com/heddlehq/heddle"
 // listed one above it.
 var rooms = map[string][]string{
 	"":                         {"server/cli"},
+	"adapters/git":             {"adapters", "adapters/network"},
 	"adapters/http":            {"adapters", "adapters/network", "adapters/rest", "workflows/value"},
+	"adapters/kafka":           {"adapters", "adapters/network", "engine", "workflows/value"},
 	"adapters/mail":            {"adapters", "adapters/network", "workflows/value"},
 	"adapters/mongo":           {"adapters", "adapters/network", "engine", "workflows/value"},
 	"adapters/network":         {"adapters", "engine", "engine/builtin"},
@@ -31,10 +33,11 @@ var rooms = map[string][]string{
 	"adapters/command":         {"adapters", "adapters/network", "engine", "workflows", "workflows/value"},
 	"adapters/devices":         {"adapters", "adapters/network", "engine", "workflows", "workflows/value"},
 	"adapters/ldap":            {"adapters", "adapters/network", "engine", "workflows/value"},
+	"adapters/nats":            {"adapters", "adapters/network", "workflows/value"},
 	"adapters/netconf":         {"adapters", "adapters/devices", "adapters/network", "engine", "workflows/value"},
+	"adapters/scim":            {"adapters", "adapters/network", "adapters/rest", "engine", "workflows", "workflows/value"},
 	"adapters/sql":             {"adapters", "adapters/network", "engine", "workflows/value"},
 	"adapters/webhook":         {"adapters", "adapters/network", "adapters/rest", "workflows/value"},
-	"adapters/scim":            {"adapters", "adapters/network", "adapters/rest", "engine", "workflows", "workflows/value"},
 	"adapters":                 {"schemas", "engine", "engine/bus", "engine/payload", "workflows", "workflows/value"},
 	"engine":                   {"workflows", "workflows/value"},
 	"engine/builtin":           {"engine", "schemas", "workflows", "workflows/expression", "workflows/jsonquery", "workflows/transformation", "workflows/value"},

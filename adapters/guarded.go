@@ -10,9 +10,6 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// ClassThreshold is the class of the error of a task that a guard's limit blocked.
-const ClassThreshold = "threshold"
-
 // Guarded declares a [Method] in two halves. plan makes out what would be changed and writes
 // nothing; apply writes that and nothing else. Between them the change set is held against
 // the limits of the task and, under "guard" in its configuration, of the adapter instance.
@@ -65,7 +62,7 @@ func (c *Call) admitted(plan func() (Changes, error)) (Changes, error) {
 	switch {
 	case len(reached) == 0:
 	case c.Order.Mode == engine.ModeForce, c.Order.Accept > 0 && int64(len(changes.List)) <= c.Order.Accept:
-		c.Changes = c.Changes.With("forced", value.True).With("reached", breaches(reached))
+		c.Changes = c.Changes.With("forced", value.True).With("reached", engine.Threshold("", reached, value.Absent).Get("reached"))
 	default:
 		c.Changes = changes.value()
 		return changes, c.blocked(changes, reached)
@@ -95,17 +92,6 @@ func (c *Call) blocked(changes Changes, reached []workflows.Breach) error {
 	if c.Order.Accept > 0 {
 		text += fmt.Sprintf("; the start accepts %d changes, these are %d", c.Order.Accept, len(changes.List))
 	}
-	details := changes.summary().With("blockedReason", value.String(engine.BlockedBy)).With("reached", breaches(reached)).With("sample", changes.list(sampled))
-	return &Error{Class: ClassThreshold, Text: text, State: workflows.Blocked, Retryable: new(bool), Details: details}
-}
-
-func breaches(reached []workflows.Breach) value.Value {
-	out := make([]value.Value, len(reached))
-	for i, b := range reached {
-		out[i] = value.Object("kind", value.String(string(b.Kind)), "count", value.Int(b.Count), "limit", value.Int(b.Limit))
-		if b.Percent > 0 {
-			out[i] = out[i].With("percent", value.Number(b.Percent))
-		}
-	}
-	return value.Array(out...)
+	details := engine.Threshold(text, reached, changes.summary().With("sample", changes.list(sampled)))
+	return &Error{Class: engine.BlockedBy, Text: text, State: workflows.Blocked, Retryable: new(bool), Details: details}
 }

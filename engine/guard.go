@@ -7,8 +7,8 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-// BlockedBy is the reason of a block that a worker gives for a guard's limit: the member
-// "blockedReason" of the error.
+// BlockedBy is the class of the error of a task that a guard's limit blocked, and the member
+// "blockedReason" of it.
 const BlockedBy = "threshold"
 
 // bound tells an order what its guard is and how far it counts.
@@ -90,6 +90,20 @@ func (s *stepper) cancelFollowers() {
 			}
 		}
 	}
+}
+
+// Threshold is the error of a task whose change set reached limits, with the details that
+// whoever has to judge it is shown.
+func Threshold(text string, reached []workflows.Breach, details value.Value) value.Value {
+	list := make([]value.Value, len(reached))
+	for i, b := range reached {
+		list[i] = value.Object("kind", value.String(string(b.Kind)), "count", value.Int(b.Count), "limit", value.Int(b.Limit))
+		if b.Percent > 0 {
+			list[i] = list[i].With("percent", value.Number(b.Percent))
+		}
+	}
+	out := Merged(Problem(BlockedBy, text), details)
+	return out.With("blockedReason", value.String(BlockedBy)).With("reached", value.Array(list...))
 }
 
 // ChangeSummary is what a change set comes to, without the changes themselves.

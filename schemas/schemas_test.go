@@ -15,7 +15,7 @@ import (
 func TestNamed(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"adapter-manifest", "automation", "event-message", "job", "payload-answer", "payload-request", "project", "task", "task-finished", "task-log",
+		"adapter-manifest", "automation", "event-message", "job", "payload-answer", "payload-request", "project", "sequence", "task", "task-finished", "task-log",
 		"task-message", "task-progress", "task-run", "task-started", "transition", "trigger", "workflow",
 	}
 	if diff := cmp.Diff(want, Names()); diff != "" {

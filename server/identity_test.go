@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/heddlehq/heddle/adapters"
+	"github.com/heddlehq/heddle/schemas"
 	"github.com/heddlehq/heddle/workflows/value"
 	"github.com/heddlehq/heddle/workflows/yaml"
 )
@@ -21,6 +22,13 @@ func (a *api) example(t *testing.T, file string) {
 	doc, err := yaml.Parse(text)
 	if err != nil {
 		t.Fatal(err)
+	}
+	schema, err := schemas.Named("sequence")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := schema.Check(doc); len(v) > 0 {
+		t.Errorf("%s does not fit its schema: %v", file, v)
 	}
 	answer := a.must(t, "POST", "/automation-studio/automations/import", value.Object("automations", value.Array(doc)).String())
 	created := answer.Get("imported").At(0).Get("created")

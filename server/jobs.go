@@ -12,7 +12,7 @@ import (
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
-var jobList = shape{collection: store.Jobs, plain: []string{"archived"}, sort: []store.Order{{Field: "metrics.start_time"}}}
+var jobList = shape{collection: store.Jobs, page: 10, plain: []string{"archived"}, sort: []store.Order{{Field: "metrics.start_time"}}}
 
 // startJob starts a job by the name of its workflow. Nothing is answered before it is stored.
 func startJob(c *call) (value.Value, error) {
@@ -97,7 +97,7 @@ func (c *call) begin(b runner.Begin, chosen startOptions) (runner.State, error) 
 		return runner.State{}, err
 	}
 	b.Start.Initiator, b.Start.User = c.who.Username, c.who.ID
-	c.deed.after = value.Object("workflow", value.String(b.Workflow))
+	c.deed.after = chosen.noted(b.Workflow)
 	if c.claimed != nil {
 		b.Start.ID = c.claimed.jobID()
 		if st, err := c.Runner.Job(ctx, b.Start.ID); !errors.Is(err, store.ErrNotFound) {

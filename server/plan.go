@@ -103,6 +103,21 @@ func readStartOptions(options value.Value) (o startOptions, err error) {
 	return o, nil
 }
 
+// noted is what the audit log keeps of a start.
+func (o *startOptions) noted(workflow string) value.Value {
+	out := value.Object("workflow", value.String(workflow))
+	if o.force > 0 {
+		out = out.With("event", value.String("guard.forced")).With("force", value.Int(o.force))
+	}
+	s := o.selection
+	for _, f := range []struct{ key, text string }{{"begin", s.Begin}, {"end", s.End}, {"only", s.Only}, {"firstOfType", s.FirstOfType}, {"contains", s.Contains}} {
+		if f.text != "" {
+			out = out.With(f.key, value.String(f.text))
+		}
+	}
+	return out
+}
+
 func optionPointer(key string) string {
 	if key == "begin" || key == "end" {
 		return "/options/range/" + key

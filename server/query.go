@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"maps"
 	"net/url"
 	"slices"
@@ -36,6 +37,7 @@ type param struct {
 
 // shape says what a list's query may hold beside filters on the collection's fields.
 type shape struct {
+	page       int // rows unless the caller says how many; 0 is defaultLimit
 	collection string
 	plain      []string      // names of fields that may be given as name=value
 	options    []string      // names that the handler reads itself
@@ -61,7 +63,7 @@ func (c *call) read(s shape, params []param) (query, error) {
 	}
 	r := reader{shape: s, collection: collection, pairs: map[string]value.Value{}, seen: map[string]bool{}}
 	r.out.options, r.out.fields = map[string]string{}, map[string]bool{}
-	r.out.Limit = defaultLimit
+	r.out.Limit = cmp.Or(s.page, defaultLimit)
 	if s.all {
 		r.out.Limit = maxLimit
 	}

@@ -221,3 +221,113 @@ func TestSI14_deleteInUse(t *testing.T) {
 	a.must(t, "DELETE", path+user, "")
 	a.must(t, "DELETE", path+id, "")
 }
+
+// A cancel with grace lets the running step finish and starts no other.
+func TestUC09_gracefulCancel(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.lab(t, adapters.DefaultPool)
+	a.sequence(t, "G",
+		`"task":"A","method":"sleep","incoming":{"seconds":0.5}`,
+		`"task":"B","method":"echo","incoming":{"value":1}`)
+	id := a.launch(t, "G", `{}`)
+	a.working(t, id, "A")
+	began := time.Now()
+	a.must(t, "POST", "/operations-manager/jobs/cancel", `{"jobIds":["`+id+`"],"mode":"graceful"}`)
+	if took := time.Since(began); took > 400*time.Millisecond {
+		t.Errorf("the answer took %s", took)
+	}
+	j := a.job(t, id, "canceled")
+	if !j.Get("finishing").Truth() {
+		t.Error("the job does not tell that it is finishing")
+	}
+	for deadline := time.Now().Add(10 * time.Second); j.Get("finishing").Truth(); j = a.must(t, "GET", jobPath+id, "").Get("data") {
+		if time.Now().After(deadline) {
+			t.Fatal("the running step did not finish")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if s := taskNamed(t, j, "A").Get("status").Text(); s != "complete" || times(t, j, "B") != "" {
+		t.Errorf("A is %s, B started at %s", s, times(t, j, "B"))
+	}
+}
+
+// A cancel without grace reaches whoever works.
+func TestUC10_workersNotice(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	stop := a.lab(t, adapters.DefaultPool)
+	a.sequence(t, "G", `"task":"A","method":"silent","incoming":{}`)
+	id := a.launch(t, "G", `{}`)
+	a.working(t, id, "A")
+	a.must(t, "POST", "/operations-manager/jobs/cancel", `{"jobIds":["`+id+`"]}`)
+	a.job(t, id, "canceled")
+	// The lab's worker is free again: it says nothing until its context ends, and would hold up the stop.
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(10 * time.Second):
+		t.Error("the worker did not notice")
+	}
+}
+
+// working waits until a worker has taken a step.
+func (a *api) working(t *testing.T, id, step string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		j := a.must(t, "GET", jobPath+id, "").Get("data")
+		if taskNamed(t, j, step).Path("metrics", "server_id").Text() != "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nobody works on %s: %s", step, j)
+		}
+	}
+}
+
+// Every task run of a launch is found by its job, those of repairs included.
+func TestUC17_runsOfOneLaunch(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.lab(t, adapters.DefaultPool)
+	a.guarded(t, "G", "synchronise", `{"delete":6}`, `{"delete":6}`)
+	id := a.launch(t, "G", `{"range":{"begin":"B"}}`)
+	a.job(t, id, "blocked")
+	a.must(t, "POST", jobPath+id+"/repair", `{}`)
+	a.job(t, id, "complete")
+	runs := func(filter string) (out []string) {
+		for _, r := range a.must(t, "GET", "/operations-manager/tasks?limit=100&sort=metrics.start_time&order=1&"+filter, "").Get("data").Elements() {
+			out = append(out, r.Get("summary").Text())
+		}
+		return out
+	}
+	if got := strings.Join(runs("equals[job._id]="+id), " "); got != "B C C D E" {
+		t.Errorf("runs of the job: %s", got)
+	}
+	if got := runs("equals[job.root]=" + id); len(got) != 6 {
+		t.Errorf("runs of the job and its repair: %s", got)
+	}
+}
+
+// Ten rows unless said otherwise, with the number of all of them; each row shows its steps.
+func TestSI02_pages(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.lab(t, adapters.DefaultPool)
+	a.sequence(t, "One", `"task":"A","method":"echo","incoming":{"value":1}`)
+	for range 12 {
+		a.job(t, a.launch(t, "One", `{}`), "complete")
+	}
+	first := a.must(t, "GET", "/operations-manager/jobs", "")
+	if n := first.Get("data").Len(); n != 10 || first.Path("metadata", "total").String() != "12" {
+		t.Errorf("%d rows of %s", n, first.Path("metadata", "total"))
+	}
+	if rest := a.must(t, "GET", "/operations-manager/jobs?limit=25&skip=10", "").Get("data"); rest.Len() != 2 {
+		t.Errorf("%d rows on the second page", rest.Len())
+	}
+	// SI-04
+	if m := taskNamed(t, first.Get("data").At(0), "A"); m.Get("status").Text() != "complete" || !m.Path("metrics", "start_time").IsNumber() || !m.Path("metrics", "end_time").IsNumber() {
+		t.Errorf("the row does not tell its steps: %s", m)
+	}
+}

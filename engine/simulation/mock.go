@@ -18,7 +18,9 @@ import (
 //	 "methods":   {"<app>.<method>": [reply, ...]},
 //	 "workflows": {"<workflow>": {"tasks": {"<task id>": [reply, ...]}}}}
 //
-// where a reply is {"finishState", "outgoing", "error", "after"}. The n-th reply serves the
+// where a reply is {"finishState", "outgoing", "error", "after", "changes"}. "changes" is what a
+// guarded method would change, {"create", "modify", "delete", "present"}, each a number: when the
+// guard of the task says no, it blocks. The n-th reply serves the
 // n-th iteration of a task and the last one repeats. The most particular reply counts: that
 // of the workflow's task, then of the task, then of the method. "tasks" speaks of the root
 // job; an id that its workflow does not have means the task of a child job.
@@ -158,7 +160,7 @@ func (p *mockReader) reply(v value.Value, at string) Reply {
 		p.errorf(at, "type", "A reply must be an object, not %s.", v.Kind())
 		return Reply{}
 	}
-	p.unknown(v, at, "finishState", "outgoing", "error", "after")
+	p.unknown(v, at, "finishState", "outgoing", "error", "after", "changes")
 	r := Reply{State: workflows.Success, Error: v.Get("error")}
 	if s := v.Get("finishState"); !s.IsNothing() {
 		r.State = workflows.FinishState(s.Text())
@@ -177,8 +179,32 @@ func (p *mockReader) reply(v value.Value, at string) Reply {
 	if !r.Error.IsNothing() && r.State != workflows.Failed && r.State != workflows.Blocked {
 		p.add(workflows.Warning, at+"/error", "unused", "Only the finish states \"error\" and \"blocked\" have an error; this one is not used.")
 	}
+	p.changes(&r, v.Get("changes"), at+"/changes")
 	r.After = p.after(v.Get("after"), at+"/after")
 	return r
+}
+
+func (p *mockReader) changes(r *Reply, v value.Value, at string) {
+	if v.IsNothing() {
+		return
+	}
+	if !v.IsObject() {
+		p.errorf(at, "type", "The changes must be an object of numbers, not %s.", v.Kind())
+		return
+	}
+	p.unknown(v, at, "create", "modify", "delete", "present")
+	r.Changes = workflows.Counts{}
+	for key, m := range v.Members() {
+		n, ok := m.Int()
+		if !ok || n < 0 {
+			p.errorf(at+"/"+value.EscapePointer(key), "type", "This must be a whole number of at least 0, not %s.", m)
+		}
+		if key == "present" {
+			r.Present = n
+		} else {
+			r.Changes[workflows.ChangeKind(key)] = n
+		}
+	}
 }
 
 // after reads a duration: a text such as "1m30s", or milliseconds.

@@ -62,6 +62,8 @@ type Reply struct {
 	Outgoing value.Value // object of output name to value; Absent = none
 	Error    value.Value // an error object or a text, for the states error and blocked
 	After    time.Duration
+	Changes  workflows.Counts // what a guarded method would change; the task's guard is asked about it
+	Present  int64            // entries in its target
 }
 
 // Result is the end of a simulation.

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"strings"
 	"time"
 
 	"github.com/heddlehq/heddle/engine"
@@ -60,7 +61,37 @@ func (w *world) work(l *live, e *engine.Effect) {
 			return w.step(l, engine.Event{Type: engine.TaskStarted, Task: e.Task, Iteration: e.Iteration, Worker: "simulation"})
 		})
 	}
-	w.finish(l, e.Task, e.Iteration, reply)
+	w.finish(l, e.Task, e.Iteration, reply.guarded(e))
+}
+
+// guarded is the reply, or the block in its place when the order's guard says no.
+func (r Reply) guarded(e *engine.Effect) Reply {
+	if r.Changes == nil || e.Mode != "" || e.Accept > 0 && r.Changes.Total() <= e.Accept {
+		return r
+	}
+	guard, _ := workflows.ParseGuard(e.Guard) // the workflow was checked
+	reached := guard.Reached(r.Changes, r.Present)
+	if len(reached) == 0 {
+		return r
+	}
+	texts := make([]string, len(reached))
+	for i, b := range reached {
+		texts[i] = b.String()
+	}
+	r.State, r.Error = workflows.Blocked, engine.Threshold("too many changes: "+strings.Join(texts, ", "), reached, r.changes())
+	return r
+}
+
+// changes is what a guarded method would change, as its result tells it.
+func (r Reply) changes() value.Value {
+	if r.Changes == nil {
+		return value.Absent
+	}
+	counts := value.Object()
+	for _, kind := range workflows.ChangeKinds() {
+		counts = counts.With(string(kind), value.Int(r.Changes[kind]))
+	}
+	return value.Object("present", value.Int(r.Present), "total", value.Int(r.Changes.Total()), "counts", counts)
 }
 
 // builtin runs a task for real, with the job as it is when the result counts.
@@ -114,7 +145,7 @@ func (w *world) by(l *live, task string) string {
 }
 
 func (r Reply) outcome() engine.Outcome {
-	o := engine.Outcome{State: r.State, Outgoing: r.Outgoing}
+	o := engine.Outcome{State: r.State, Outgoing: r.Outgoing, Changes: r.changes()}
 	switch r.State {
 	case "":
 		o.State = workflows.Success

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/heddlehq/heddle/server"
 	"github.com/heddlehq/heddle/workflows/value"
 )
 
@@ -78,6 +79,7 @@ type client struct {
 	base, token string
 	http        *http.Client
 	login       func(ctx context.Context) (token string, err error) // renews a session that has ended; nil cannot
+	key         string                                              // makes a call that changes something count once however often it is sent; "" does not
 	patient     func(error)                                         // told when a call gets no answer, which then is repeated; nil gives up
 }
 
@@ -203,6 +205,9 @@ func (c *client) once(ctx context.Context, method, path, body string) ([]byte, e
 	}
 	if reader != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.key != "" {
+		req.Header.Set(server.OnceHeader, c.key)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -164,7 +165,12 @@ func (in *invocation) check(f *pflag.FlagSet) error {
 }
 
 func (c *console) invoke(ctx context.Context, cl *client, in invocation, asJSON bool) error {
+	if in.wait {
+		cl.patient = func(err error) { fmt.Fprintln(c.err, "heddle: still waiting:", err) }
+	}
+	cl.key = rand.Text() // a start whose answer was lost is not another one
 	id, err := c.launched(ctx, cl, in)
+	cl.key = ""
 	if err != nil {
 		return err
 	}
@@ -176,7 +182,6 @@ func (c *console) invoke(ctx context.Context, cl *client, in invocation, asJSON 
 		fmt.Fprintln(c.out, id)
 		return nil
 	}
-	cl.patient = func(err error) { fmt.Fprintln(c.err, "heddle: still waiting:", err) }
 	return c.watch(ctx, cl, id)
 }
 
