@@ -1,6 +1,8 @@
 package server
 
 import (
+	"fmt"
+
 	"github.com/heddlehq/heddle/engine/store"
 	"github.com/heddlehq/heddle/workflows/value"
 )
@@ -30,5 +32,11 @@ func rotateKeys(c *call) (value.Value, error) {
 		return value.Absent, err
 	}
 	c.deed.after = value.Object("active", value.String(r.Active))
-	return enveloped("Successfully rotated keys", value.Object("active", value.String(r.Active), "rewrapped", value.Int(int64(r.Rewrapped)))), nil
+	resealed := 0
+	if c.Secrets != nil {
+		if resealed, err = c.Secrets.Reseal(c.Request().Context()); err != nil {
+			return value.Absent, fmt.Errorf("the new key is in force, but not all secrets are under it; rotate again: %w", err)
+		}
+	}
+	return enveloped("Successfully rotated keys", value.Object("active", value.String(r.Active), "rewrapped", value.Int(int64(r.Rewrapped)), "secrets", value.Int(int64(resealed)))), nil
 }

@@ -4,7 +4,7 @@
 // a master key, which is not: it is in a file, in the environment, or never leaves a key
 // service. Whoever copies the store can open nothing. A rotation makes another data key for
 // what is sealed from then on, and wraps all of them with the master key of the day; what was
-// sealed before can be opened as before, and [Keyring.Reseal] brings it under the new key.
+// sealed before can be opened as before.
 //
 // When the master key is lost, or its service does not answer, sealing and opening fail with
 // [ErrKey] and a text that says which key is missing; nothing is ever stored in clear instead.
@@ -99,21 +99,6 @@ func (k *Keyring) Open(ctx context.Context, place, sealed string) ([]byte, error
 		return nil, ErrForged
 	}
 	return out, nil
-}
-
-// Stale tells whether something is sealed with another key than the one of the day.
-func (k *Keyring) Stale(ctx context.Context, sealed string) (bool, error) {
-	id, _, err := k.current(ctx)
-	return err == nil && !strings.HasPrefix(sealed, id+"."), err
-}
-
-// Reseal brings what is sealed under the key of the day.
-func (k *Keyring) Reseal(ctx context.Context, place, sealed string) (string, error) {
-	text, err := k.Open(ctx, place, sealed)
-	if err != nil {
-		return "", err
-	}
-	return k.Seal(ctx, place, text)
 }
 
 // current is the key of the day, made when there is none.

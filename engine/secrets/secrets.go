@@ -4,6 +4,7 @@ package secrets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -100,6 +101,36 @@ func (s *Secrets) Get(ctx context.Context, name string) (string, error) {
 	}
 	text, err := s.box.Open(ctx, place(name), v.Get("sealed").Text())
 	return string(text), err
+}
+
+// Reseal seals all secrets anew, as after a rotation of the keys, and tells how many.
+func (s *Secrets) Reseal(ctx context.Context) (n int, err error) {
+	page, err := s.store.Find(ctx, store.Secrets, store.Query{NoTotal: true})
+	if err != nil {
+		return 0, fmt.Errorf("list secrets: %w", err)
+	}
+	for _, d := range page.Docs {
+		m, err := read(d)
+		if err != nil {
+			return n, err
+		}
+		text, err := s.Get(ctx, d.ID)
+		if err != nil {
+			return n, fmt.Errorf("secret %q: %w", d.ID, err)
+		}
+		sealed, err := s.box.Seal(ctx, place(d.ID), []byte(text))
+		if err != nil {
+			return n, fmt.Errorf("seal secret %q: %w", d.ID, err)
+		}
+		switch err := s.commit(ctx, m, sealed, d.Revision); {
+		case errors.Is(err, store.ErrConflict): // given anew meanwhile, and so sealed anew
+		case err != nil:
+			return n, err
+		default:
+			n++
+		}
+	}
+	return n, nil
 }
 
 // place binds what is sealed to its name: it cannot be moved under another.

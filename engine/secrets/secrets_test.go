@@ -19,7 +19,7 @@ func TestSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := func(key byte) *secrets.Secrets {
+	ring := func(key byte) *keyring.Keyring {
 		t.Helper()
 		master, err := keyring.NewLocal(bytes.Repeat([]byte{key}, 32))
 		if err != nil {
@@ -29,7 +29,11 @@ func TestSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := secrets.New(st, keys, nil)
+		return keys
+	}
+	open := func(key byte) *secrets.Secrets {
+		t.Helper()
+		s, err := secrets.New(st, ring(key), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,6 +58,25 @@ func TestSecrets(t *testing.T) {
 	}
 	if _, err := open(2).Get(t.Context(), "snow.token"); !errors.Is(err, keyring.ErrKey) {
 		t.Errorf("with another key: %v", err)
+	}
+
+	keys := ring(1)
+	r, err := keys.Rotate(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated, err := secrets.New(st, keys, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := rotated.Reseal(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d sealed anew, %v", n, err)
+	}
+	if d, err = st.Get(t.Context(), store.Secrets, "snow.token"); err != nil || !strings.Contains(string(d.Body), `"`+r.Active+`.`) {
+		t.Errorf("after a rotation stored as %s, %v; want key %s", d.Body, err, r.Active)
+	}
+	if got, err := open(1).Get(t.Context(), "snow.token"); got != "swordfish" || err != nil {
+		t.Errorf("after a rotation: %q, %v", got, err)
 	}
 
 	// A sealed text cannot be moved under another name.

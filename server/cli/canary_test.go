@@ -97,7 +97,7 @@ func TestCanary(t *testing.T) {
 		t.Errorf("%d audit entries of what was revealed, want 1", n)
 	}
 
-	// Rotation: what was encrypted before can be read as before, and is brought under the new key.
+	// Rotation: what was encrypted before can be read as before.
 	rotated := p.post("/heddle/keys/rotate", value.Object())
 	if rotated.Path("data", "active").Text() == "" {
 		t.Errorf("rotated: %s", rotated)

@@ -110,8 +110,8 @@ func newKeyRotate(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Encrypt with a new key from now on",
-		Long: `Rotate makes another data key, which every server encrypts with within ten seconds. What was
-encrypted before keeps its key and can be read as before.
+		Long: `Rotate makes another data key, which every server encrypts with within ten seconds, and
+encrypts stored secrets anew. Values of jobs keep the key they were encrypted with.
 
 With --new-master-key-file it changes the master key instead: all data keys are encrypted with
 the one in the file, and the old one opens nothing any more. The servers must be stopped, and
