@@ -30,7 +30,7 @@ func TestScrape(t *testing.T) {
 	text := a.call(t, "GET", "/prometheus_metrics", "").text
 	for _, line := range []string{
 		`heddle_jobs{status="complete"} 1`, "heddle_jobs_started_total 1", `heddle_transitions_total{event="JobStarted"} 1`,
-		`heddle_tasks_total{app="WorkFlowEngine",finish_state="success"} 1`, "heddle_commit_seconds_count", `heddle_queue_depth{queue="intake"} 0`, "heddle_swept_jobs_total",
+		`heddle_tasks_total{app="WorkFlowEngine",finish_state="success"} 1`, "heddle_commit_seconds_count", `heddle_queue_depth{queue="intake"} 0`, "heddle_bus_lost_total 0", "heddle_swept_jobs_total",
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no line %s in\n%s", line, text)

@@ -89,6 +89,7 @@ func (m *Metrics) Watch(s store.Store, r *runner.Runner) {
 		jobs:   prometheus.NewDesc("heddle_jobs", "Jobs by status.", []string{"status"}, nil),
 		depths: prometheus.NewDesc("heddle_queue_depth", "What waits in this server.", []string{"queue"}, nil),
 		active: prometheus.NewDesc("heddle_worker_active", "Whether this server starts jobs, and tasks.", []string{"worker"}, nil),
+		lost:   prometheus.NewDesc("heddle_bus_lost_total", "Orders and news that the bus had lost without a sign, and that this server said again.", nil, nil),
 	})
 }
 
@@ -99,9 +100,9 @@ func (m *Metrics) Handler() http.Handler {
 
 // state collects what is looked up.
 type state struct {
-	store                store.Store
-	runner               *runner.Runner
-	jobs, depths, active *prometheus.Desc
+	store                      store.Store
+	runner                     *runner.Runner
+	jobs, depths, active, lost *prometheus.Desc
 
 	mu     sync.Mutex
 	asked  time.Time
@@ -113,7 +114,7 @@ const fresh = 5 * time.Second
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.jobs, s.depths, s.active} {
+	for _, d := range []*prometheus.Desc{s.jobs, s.depths, s.active, s.lost} {
 		out <- d
 	}
 }
@@ -135,6 +136,7 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 	gauge(s.depths, float64(d.Intake), "intake")
 	gauge(s.depths, float64(d.Own), "own")
 	gauge(s.depths, float64(d.Timers), "timers")
+	out <- prometheus.MustNewConstMetric(s.lost, prometheus.CounterValue, float64(s.runner.Lost()))
 	jobs, tasks := s.runner.Activity()
 	for worker, on := range map[string]bool{"job": jobs, "task": tasks} {
 		v := 0.0
