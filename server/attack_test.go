@@ -25,7 +25,7 @@ func unharmed(t *testing.T, what string, r reply) {
 	if r.StatusCode >= 500 && r.json.Get("message").Text() != "Failed to cancel all jobs" {
 		t.Errorf("%s: status %d: %.300s", what, r.StatusCode, r.text)
 	}
-	for _, inside := range []string{"goroutine ", ".go:", "panic", "sqlite", "SQL", "mongo", "/usr/", "/home/"} {
+	for _, inside := range []string{"goroutine ", ".go:", "panic", "sqlite", "SQLITE", "SQL logic", "mongo", "/usr/", "/home/"} {
 		if r.StatusCode >= 400 && strings.Contains(r.text, inside) {
 			t.Errorf("%s: the answer tells of the inside: %.300s", what, r.text)
 		}

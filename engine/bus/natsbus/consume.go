@@ -51,7 +51,7 @@ func (b *Bus) Consume(ctx context.Context, c bus.Consumer, handle func(bus.Deliv
 			return b.js.Consumer(ctx, c.Stream, c.Name)
 		}
 		if own {
-			if err := b.renew(ctx, c); err != nil {
+			if err := b.renew(ctx, c.Stream); err != nil {
 				return nil, err
 			}
 		}

@@ -59,7 +59,7 @@ type Bus struct {
 	user string // of a worker, which uses what others keep and keeps nothing itself; else ""
 
 	renewing sync.Mutex
-	renewed  map[string]bool // durables of this process' own that were made anew in its life, by stream and name
+	renewed  map[string]bool // streams whose durables of this process' own are of this life
 
 	hosting sync.WaitGroup
 	done    chan struct{} // closed by Close

@@ -47,3 +47,30 @@ func TestConsume_own(t *testing.T) {
 		})
 	}
 }
+
+// A process may divide the subjects among consumers of its own in another way than in its former life.
+func TestConsume_ownDividesAnew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	subject := bus.TaskSubject("default", "Lab", "echo")
+	for life, c := range []bus.Consumer{
+		{Name: "pool-default-Lab", Filter: []string{bus.TaskFilter("default", "Lab")}},
+		{Name: "mock", Filter: []string{bus.TaskFilter("default", "")}},
+		{Name: "pool-default-Lab", Filter: []string{bus.TaskFilter("default", "Lab")}},
+	} {
+		c.Stream, c.Own = bus.Tasks, true
+		b := open(t, natsbus.Options{Embedded: &natsbus.Embedded{Dir: dir}})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		if err := b.Publish(ctx, bus.Message{Subject: subject, Data: []byte("x")})[0]; err != nil {
+			t.Fatal(err)
+		}
+		got := 0
+		if err := b.Consume(ctx, c, func(d bus.Delivery) { d.Ack(); got++; cancel() }); err != nil || got == 0 {
+			t.Errorf("life %d: %d messages, %v", life, got, err)
+		}
+		cancel()
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
