@@ -50,8 +50,8 @@ func (s *server) send(method, path, body string) (reply, error) {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if s.token != "" {
-		req.Header.Set("Authorization", "Bearer "+s.token)
+	if token, ok := s.token.Load().(string); ok {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := s.http.Do(req)
 	if err != nil {

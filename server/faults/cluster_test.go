@@ -107,7 +107,7 @@ func TestDrain(t *testing.T) {
 	a, b := twoServers(t)
 	l := newLoad(b)
 	given := l.giveMeanwhile(40)
-	if said, err := heddle("server", "drain", "--server", "http://"+a.listen, "--token", a.token).CombinedOutput(); err != nil || !strings.Contains(string(said), "is drained") {
+	if said, err := heddle("server", "drain", "--server", "http://"+a.listen, "--token", a.token.Load().(string)).CombinedOutput(); err != nil || !strings.Contains(string(said), "is drained") {
 		t.Fatalf("drain: %v\n%s", err, said)
 	}
 	if r, err := a.call(http.MethodPost, jobs+"/start", startBody("Child", "late", value.Object())); err != nil || r.status != http.StatusServiceUnavailable {

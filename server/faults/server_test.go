@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ type server struct {
 	gone  chan struct{} // closed when the process has ended
 	took  time.Duration // from start to ready
 	http  *http.Client
-	token string
+	token atomic.Value // string, once somebody has logged in
 }
 
 // newServer is a server that is not running yet, with what args add to its command line.
@@ -157,7 +158,7 @@ func (s *server) login() error {
 	if r.status != http.StatusOK {
 		return fmt.Errorf("login: %s", r)
 	}
-	s.token = r.text
+	s.token.Store(r.text)
 	return nil
 }
 
