@@ -104,6 +104,11 @@ func New(o Options) (*Registry, error) {
 	return r, nil
 }
 
+// Read takes in what the store knows, once: the catalog of a store that no server uses.
+func (r *Registry) Read(ctx context.Context) error {
+	return errors.Join(r.look(ctx), r.recall(ctx))
+}
+
 // Run serves the stored instances until ctx ends and what is under way is drained.
 func (r *Registry) Run(ctx context.Context) error {
 	var running sync.WaitGroup

@@ -12,6 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/heddlehq/heddle/adapters/openapi"
+	"github.com/heddlehq/heddle/adapters/registry"
+	"github.com/heddlehq/heddle/adapters/standard"
 	"github.com/heddlehq/heddle/engine/builtin"
 	"github.com/heddlehq/heddle/engine/doctor"
 	"github.com/heddlehq/heddle/engine/library"
@@ -85,7 +88,15 @@ func (c *console) examine(ctx context.Context, data, address string, fix bool) (
 		return r, err
 	}
 	defer func() { err = errors.Join(err, o.Store.Close()) }()
-	o.Library = library.New(library.Options{Store: o.Store, Catalog: builtin.Catalog()})
+	// Jobs are replayed with the methods that they ran with.
+	known, err := registry.New(registry.Options{Store: o.Store, Kinds: standard.Kinds(), Import: openapi.Import, Base: builtin.Catalog(), Idle: true})
+	if err != nil {
+		return r, err
+	}
+	if err := known.Read(ctx); err != nil {
+		return r, err
+	}
+	o.Library = library.New(library.Options{Store: o.Store, Catalog: known})
 	o.Audit = server.AuditCheck(o.Store)
 	return doctor.Check(ctx, o)
 }
