@@ -207,6 +207,7 @@ try {
   assert.equal(await page.getByRole('checkbox', { name: /^Choose/ }).count(), 0)
   assert.equal(await link('My work', main).count(), 0)
   await link('Workflows', main).click()
+  await page.getByLabel('Filter by name').fill('Hello')
   await page.getByRole('button', { name: 'Export Hello' }).waitFor()
   assert.equal(await button('Import').count(), 0)
   assert.equal(await page.getByRole('button', { name: /^Start/ }).count(), 0)
