@@ -55,7 +55,7 @@ func (c *corpus) pick(n int) (string, value.Value) {
 // parents wait for somebody to repair them.
 func (c *corpus) giveUp(l *load) {
 	var ids []value.Value
-	for _, j := range l.list(jobs, url.Values{"in[status]": {"running,error"}, "limit": {"100"}, "include": {"name,status,ancestors"}}) {
+	for _, j := range l.all(jobs, url.Values{"in[status]": {"running,error"}, "include": {"name,status,ancestors"}}) {
 		if _, mine := l.byName[j.Get("name").Text()]; mine {
 			continue
 		}

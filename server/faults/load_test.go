@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -224,6 +225,19 @@ func (l *load) list(path string, query url.Values) []value.Value {
 		out = append(out, d)
 	}
 	return out
+}
+
+// all lists page after page.
+func (l *load) all(path string, query url.Values) (out []value.Value) {
+	const page = 500
+	query.Set("limit", strconv.Itoa(page))
+	for {
+		query.Set("skip", strconv.Itoa(len(out)))
+		some := l.list(path, query)
+		if out = append(out, some...); len(some) < page {
+			return out
+		}
+	}
 }
 
 // people finish what waits for them, and give up what no person would wait for.
