@@ -123,15 +123,11 @@ func (t *targets) on(ctx context.Context, call *adapters.Call, do func(ctx conte
 	}
 	out := answers{make([]Answer, len(found))}
 	errs := n.Each(ctx, call, found, func(ctx context.Context, i int) error {
-		a := &out.Results[i]
-		err := t.one(ctx, n, found[i], func(s *session) error { return do(ctx, s, a) })
-		a.Device, a.Host, a.Success, a.Error = found[i].Name, found[i].Host, err == nil, devices.ProblemOf(err)
-		return err
+		return t.one(ctx, n, found[i], func(s *session) error { return do(ctx, s, &out.Results[i]) })
 	})
-	for i := range out.Results {
-		if a := &out.Results[i]; a.Device == "" { // the call ended before its turn
-			a.Device, a.Host, a.Error = found[i].Name, found[i].Host, devices.ProblemOf(errs[i])
-		}
+	for i, err := range errs {
+		a := &out.Results[i]
+		a.Device, a.Host, a.Success, a.Error = found[i].Name, found[i].Host, err == nil, devices.ProblemOf(err)
 	}
 	return out, devices.Ending(ctx, found, errs, out.Results)
 }

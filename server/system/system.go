@@ -69,7 +69,6 @@ type System struct {
 	Runner   *runner.Runner
 	Adapters *registry.Registry
 	Secrets  *secrets.Secrets
-	secrets  adapters.Secrets // stored ones and those of the sources
 	workers  []func(ctx context.Context) error
 	own      map[string]adapters.Handler // tasks that whoever opened the system does, by "app.method"
 }
@@ -106,9 +105,8 @@ func Open(ctx context.Context, c Config) (_ *System, err error) {
 		known = *c.Sources
 	}
 	known.Stored = s.Secrets.Get
-	s.secrets = known.Get
 	if s.Adapters, err = registry.New(registry.Options{
-		Store: s.Store, Bus: s.Bus, Kinds: c.Kinds, Base: builtin.Catalog(), Secrets: s.secrets, Seal: s.Keys, Pools: c.Pools, Import: c.Import, Idle: c.Mocked,
+		Store: s.Store, Bus: s.Bus, Kinds: c.Kinds, Base: builtin.Catalog(), Secrets: known.Get, Seal: s.Keys, Pools: c.Pools, Import: c.Import, Idle: c.Mocked,
 		Partitions: c.Partitions, Payloads: s.Payloads, Name: c.Name, Log: c.Log, Now: c.Now,
 	}); err != nil {
 		return nil, err
@@ -219,12 +217,6 @@ func (s *System) Own(app, method string, handle adapters.Handler) {
 		s.own = map[string]adapters.Handler{}
 	}
 	s.own[app+"."+method] = handle
-}
-
-// Adapt serves a kind of adapter with the given instances while the system runs.
-func (s *System) Adapt(kind *adapters.Kind, instances ...adapters.Instance) {
-	server := &adapters.Server{Bus: s.Bus, Kind: kind, Instances: instances, Partitions: s.Partitions, Payloads: s.Payloads, Secrets: s.secrets, Seal: s.Keys, Own: true, Log: s.Log}
-	s.workers = append(s.workers, server.Run)
 }
 
 // outside runs the built-in tasks that reach outside the process.
